@@ -129,7 +129,7 @@ public final class Application implements AutoCloseable {
     private Application(ServerConfig config, Map<String, String> environment, LoadProgress loading) throws IOException {
         traces = Traces.of(environment, Main.number());
         data = DataDirectory.open(config.data());
-        storage = open(config, data);
+        storage = open(config, environment, data);
         tenants = new Tenants(
                 new TenantStore(storage),
                 config.http().access().apiKey(),
@@ -252,9 +252,10 @@ public final class Application implements AutoCloseable {
         }
     }
 
-    private static Storage open(ServerConfig config, DataDirectory data) throws IOException {
+    private static Storage open(ServerConfig config, Map<String, String> environment, DataDirectory data)
+            throws IOException {
         try {
-            return Stores.open(config.storage(), data);
+            return Stores.open(config.storage(), environment, data);
         } catch (IOException | RuntimeException e) {
             data.close();
             throw e;

@@ -2,21 +2,31 @@ package io.tandem.server;
 
 import io.tandem.server.config.StorageConfig;
 import io.tandem.server.storage.DataDirectory;
-import io.tandem.server.storage.DiskBlobs;
 import io.tandem.server.storage.Storage;
+import io.tandem.server.storage.blob.Blobs;
+import io.tandem.server.storage.blob.DiskBlobs;
+import io.tandem.server.storage.blob.S3Blobs;
 import io.tandem.server.storage.document.Documents;
 import io.tandem.server.storage.document.PostgresDocuments;
 import io.tandem.server.storage.document.SqliteDocuments;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.util.Map;
 
 /** Opens what the settings name. */
 final class Stores {
     private Stores() {}
 
     /** @throws IOException if something of it cannot be used; then nothing is left open */
-    static Storage open(StorageConfig config, DataDirectory data) throws IOException {
-        Storage storage = new Storage(documents(config, data), new DiskBlobs(data.blobs()));
+    static Storage open(StorageConfig config, Map<String, String> environment, DataDirectory data) throws IOException {
+        Documents documents = documents(config, data);
+        Storage storage;
+        try {
+            storage = new Storage(documents, blobs(config, environment, data));
+        } catch (IOException | RuntimeException e) {
+            documents.close();
+            throw e;
+        }
         try {
             storage.requireOneOwner();
             data.upgrade(storage);
@@ -26,6 +36,20 @@ final class Stores {
             storage.close();
             throw e;
         }
+    }
+
+    private static Blobs blobs(StorageConfig config, Map<String, String> environment, DataDirectory data)
+            throws IOException {
+        if (config.bucket().isEmpty()) {
+            return new DiskBlobs(data.blobs());
+        }
+        S3Blobs blobs = S3Blobs.open(config.bucket().get(), environment, data.uploads(), config.cacheBytes());
+        if (data.hasBlobs() && !Storage.isKnown(blobs)) {
+            blobs.close();
+            throw new IOException("files, adapters and checkpoints are in the data directory, but storage.blobs names a"
+                    + " bucket without them: copy them with 'tandem copy-blobs', or set disk");
+        }
+        return blobs;
     }
 
     private static Documents documents(StorageConfig config, DataDirectory data) throws IOException {

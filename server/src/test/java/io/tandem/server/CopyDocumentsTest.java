@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.server.storage.DataDirectory;
-import io.tandem.server.storage.DiskBlobs;
 import io.tandem.server.storage.EarlierData;
 import io.tandem.server.storage.Storage;
 import io.tandem.server.storage.StoredData;
+import io.tandem.server.storage.blob.DiskBlobs;
 import io.tandem.server.storage.document.Documents;
 import io.tandem.server.storage.document.PostgresAddress;
 import io.tandem.server.storage.document.PostgresDocuments;

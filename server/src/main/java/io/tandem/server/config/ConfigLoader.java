@@ -33,7 +33,9 @@ public final class ConfigLoader {
             "TANDEM_WEIGHT_FORM",
             "kernels.weight-form",
             "TANDEM_DOCUMENTS",
-            StorageConfig.DOCUMENTS);
+            StorageConfig.DOCUMENTS,
+            "TANDEM_BLOBS",
+            StorageConfig.BLOBS);
 
     private final Path home;
     private final Map<String, String> environment;
@@ -90,8 +92,10 @@ public final class ConfigLoader {
                             values.flag("server.access-log", OperationConfig.DEFAULT.accessLog())),
                     data,
                     StorageConfig.of(
-                            values.secret(StorageConfig.DOCUMENTS).orElse("sqlite"),
-                            Optional.ofNullable(environment.get("PGPASSWORD"))),
+                            values.secret(StorageConfig.DOCUMENTS),
+                            Optional.ofNullable(environment.get("PGPASSWORD")),
+                            values.text(StorageConfig.BLOBS),
+                            values.longInteger(StorageConfig.CACHE, StorageConfig.EMBEDDED.cacheBytes())),
                     values.text("model").map(Path::of).orElseGet(() -> home.resolve("config/models/sample")),
                     values.text("model-name"),
                     modelSampling(values),

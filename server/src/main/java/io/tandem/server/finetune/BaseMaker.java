@@ -20,11 +20,11 @@ record BaseMaker(TrainingSetup setup, JobStore jobs, JobReaders readers) {
      * Writes the base model of a job, unless it is there already; when the future ends it survives a crash.
      *
      * @param trained the job's result
-     * @return where it is, from the data directory on
+     * @return where it is: from the data directory on, or in a bucket
      */
     CompletableFuture<String> make(ObjectNode job, Adapter trained) {
         String id = JobObject.id(job);
-        return readers.prepare(() -> write(id, trained));
+        return readers.prepare(() -> JobReaders.whenThere(() -> write(id, trained)));
     }
 
     private String write(String id, Adapter trained) throws IOException {

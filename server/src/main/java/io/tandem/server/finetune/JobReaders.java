@@ -1,6 +1,9 @@
 package io.tandem.server.finetune;
 
 import io.tandem.server.api.ApiException;
+import io.tandem.server.storage.DiskFailure;
+import java.io.IOException;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
@@ -14,6 +17,8 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Threads that read training files and make what jobs start with. Dry runs have one of their own, with a bounded queue,
@@ -27,6 +32,8 @@ final class JobReaders implements AutoCloseable {
     /** Longest that a dry run may take. */
     private static final long DRY_RUN_SECONDS = 300;
 
+    private static final Logger LOG = LoggerFactory.getLogger(JobReaders.class);
+    private static final long AWAY_MILLIS = 2000;
     private static final int JOB_THREADS = 2;
     /** Dry runs that may wait for the one before them. */
     static final int WAITING_DRY_RUNS = 8;
@@ -53,9 +60,25 @@ final class JobReaders implements AutoCloseable {
         return new ThreadPoolExecutor(threads, threads, 0, TimeUnit.SECONDS, queue, task -> new Thread(task, name));
     }
 
-    /** Reads what a job needs. */
+    /** Reads what a job needs, as soon as what keeps it is there. */
     <T> CompletableFuture<T> read(Callable<T> reading) {
-        return start(jobs, OptionalLong.of(jobSeconds), reading);
+        return start(jobs, OptionalLong.of(jobSeconds), () -> whenThere(reading));
+    }
+
+    /** Does something that a storage which is away keeps from being done, until it is back. */
+    static <T> T whenThere(Callable<T> work) throws Exception {
+        while (true) {
+            try {
+                return work.call();
+            } catch (IOException | RuntimeException e) {
+                Optional<String> away = DiskFailure.away(e);
+                if (away.isEmpty()) {
+                    throw e;
+                }
+                LOG.warn("a job waits: {}", away.get());
+                Thread.sleep(AWAY_MILLIS);
+            }
+        }
     }
 
     /** Makes the weights that a job starts with; for as long as that takes, as it grows with the model and says how far it is. */

@@ -282,8 +282,9 @@ final class JobRun extends JobStay {
                     job,
                     JobObject.SUCCEEDED,
                     "The job has succeeded; the new base model is in " + place
-                            + " of the data directory, as it was after step " + outcome.step()
-                            + ". Serve it with tandem serve --model.");
+                            + (place.contains(":") ? "" : " of the data directory") + ", as it was after step "
+                            + outcome.step() + ". Serve it"
+                            + (place.contains(":") ? ", copied to a disk," : "") + " with tandem serve --model.");
         } else if (failure instanceof RejectedExecutionException) {
             // The server stops, and the next one goes on from the last checkpoint.
             LOG.info("the base model of job {} is written when the server is there again", JobObject.id(job));

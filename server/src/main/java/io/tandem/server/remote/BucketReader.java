@@ -1,77 +1,30 @@
 package io.tandem.server.remote;
 
+import io.tandem.server.environment.S3Clients;
 import io.tandem.server.remote.AdapterSource.InBucket;
 import io.tandem.server.remote.Unavailable.Reason;
 import java.io.IOException;
-import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
-import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
-import software.amazon.awssdk.auth.credentials.AwsCredentials;
-import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
-import software.amazon.awssdk.auth.credentials.AwsSessionCredentials;
-import software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider;
-import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
 import software.amazon.awssdk.core.exception.SdkException;
-import software.amazon.awssdk.http.urlconnection.UrlConnectionHttpClient;
-import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.s3.S3Client;
-import software.amazon.awssdk.services.s3.S3ClientBuilder;
 import software.amazon.awssdk.services.s3.model.HeadObjectResponse;
 import software.amazon.awssdk.services.s3.model.S3Exception;
 
 /** Reads from S3, or from any store that speaks its protocol, by the environment variables of AWS's tools. */
 final class BucketReader implements AutoCloseable {
     private static final Duration CONNECT = Duration.ofSeconds(10);
-    private static final Duration SILENCE = Duration.ofSeconds(30);
 
     private final S3Client client;
 
     /** @throws IllegalArgumentException naming the variable that is wrong */
     BucketReader(Map<String, String> environment) {
-        Optional<String> endpoint = Environment.first(environment, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL");
-        S3ClientBuilder builder = S3Client.builder()
-                .httpClientBuilder(UrlConnectionHttpClient.builder()
-                        .connectionTimeout(CONNECT)
-                        .socketTimeout(SILENCE))
-                .region(Region.of(Environment.first(environment, "AWS_REGION", "AWS_DEFAULT_REGION")
-                        .orElse("us-east-1")))
-                .credentialsProvider(credentials(environment))
-                // Other stores seldom have a host name for each bucket, nor regions to be sent on to.
-                .forcePathStyle(endpoint.isPresent())
-                .crossRegionAccessEnabled(endpoint.isEmpty());
-        endpoint.ifPresent(url -> builder.endpointOverride(address(url)));
-        client = builder.build();
-    }
-
-    private static URI address(String url) {
-        try {
-            URI uri = URI.create(url);
-            if (uri.getHost() != null) {
-                return uri;
-            }
-        } catch (IllegalArgumentException e) {
-            // Said below.
-        }
-        throw new IllegalArgumentException(
-                "AWS_ENDPOINT_URL is '" + url + "', expected an address such as http://localhost:9000");
-    }
-
-    private static AwsCredentialsProvider credentials(Map<String, String> environment) {
-        Optional<String> key = Environment.first(environment, "AWS_ACCESS_KEY_ID");
-        Optional<String> secret = Environment.first(environment, "AWS_SECRET_ACCESS_KEY");
-        if (key.isEmpty() || secret.isEmpty()) {
-            // A profile, or what a machine or a pod is given.
-            return DefaultCredentialsProvider.builder().build();
-        }
-        return StaticCredentialsProvider.create(Environment.first(environment, "AWS_SESSION_TOKEN")
-                .<AwsCredentials>map(session -> AwsSessionCredentials.create(key.get(), secret.get(), session))
-                .orElseGet(() -> AwsBasicCredentials.create(key.get(), secret.get())));
+        client = S3Clients.builder(environment, S3Clients.Place.ENVIRONMENT, CONNECT)
+                .build();
     }
 
     /**

@@ -1,5 +1,6 @@
 package io.tandem.server.remote;
 
+import io.tandem.server.environment.Environment;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;

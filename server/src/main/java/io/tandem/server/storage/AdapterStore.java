@@ -14,6 +14,8 @@ import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.TenantId;
+import io.tandem.server.storage.blob.Blobs;
+import io.tandem.server.storage.blob.DamagedBlobException;
 import io.tandem.server.storage.document.Change;
 import io.tandem.server.storage.document.Documents;
 import io.tandem.server.storage.document.UnreachableException;
@@ -127,6 +129,7 @@ public final class AdapterStore {
         if (!storage.blobs().exists(key) || !readable(reading)) {
             storage.blobs().put(key, target -> Files.move(unfinished, target));
         }
+        storage.keep(key);
         return bytes;
     }
 
@@ -172,6 +175,8 @@ public final class AdapterStore {
             return storage.blobs().read(key, reading);
         } catch (NoSuchFileException e) {
             throw new AdapterFormatException("a version of the adapter is missing: " + key, e);
+        } catch (DamagedBlobException e) {
+            throw new AdapterFormatException("a version of the adapter is damaged: " + key, e);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -231,6 +236,7 @@ public final class AdapterStore {
     /** Keeps by what a version is chosen. */
     public void savePrototypes(String name, ContentHash hash, Prototypes prototypes) throws IOException {
         storage.blobs().put(prototypes(name, hash), prototypes::write);
+        storage.keep(prototypes(name, hash));
     }
 
     /** What {@link #savePrototypes} kept; empty if nothing was, or if it is damaged. */
@@ -239,7 +245,7 @@ public final class AdapterStore {
             return Optional.of(storage.blobs().read(prototypes(name, hash), file -> Prototypes.read(file, model)));
         } catch (NoSuchFileException e) {
             return Optional.empty();
-        } catch (ModelFormatException e) {
+        } catch (ModelFormatException | DamagedBlobException e) {
             LOG.warn("prototypes are made again: {}", e.getMessage());
             return Optional.empty();
         } catch (IOException e) {

@@ -17,13 +17,13 @@ import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /** Writes that a crash leaves either undone or done: everything is complete and on disk before it gets its name. */
-final class AtomicFiles {
+public final class AtomicFiles {
     private static final String UNFINISHED = ".unfinished-";
 
     private AtomicFiles() {}
 
     /** Writes a text file, replacing the one that is there; when this returns it survives a crash. */
-    static void write(Path file, String text) throws IOException {
+    public static void write(Path file, String text) throws IOException {
         Path unfinished = unfinished(file);
         try {
             createDirectories(parent(file));
@@ -40,17 +40,17 @@ final class AtomicFiles {
     }
 
     /** A name beside the target under which to write it. */
-    static Path unfinished(Path target) {
+    public static Path unfinished(Path target) {
         return target.resolveSibling(UNFINISHED + UUID.randomUUID());
     }
 
     /** Whether a name is one of {@link #unfinished}. */
-    static boolean isUnfinished(Path path) {
+    public static boolean isUnfinished(Path path) {
         return path.getFileName().toString().startsWith(UNFINISHED);
     }
 
     /** Forces a file, or a directory with all that is in it, to the disk. */
-    static void sync(Path path) throws IOException {
+    public static void sync(Path path) throws IOException {
         try (Stream<Path> tree = Files.walk(path)) {
             for (Path entry : tree.sorted(Comparator.reverseOrder()).toList()) {
                 DurableFile.force(entry);
@@ -67,7 +67,7 @@ final class AtomicFiles {
     }
 
     /** Makes a directory and those above it that are missing; when this returns they survive a crash. */
-    static void createDirectories(Path directory) throws IOException {
+    public static void createDirectories(Path directory) throws IOException {
         if (Files.isDirectory(directory)) {
             return;
         }
@@ -91,7 +91,7 @@ final class AtomicFiles {
      *
      * @return false if it is not there
      */
-    static boolean remove(Path directory) throws IOException {
+    public static boolean remove(Path directory) throws IOException {
         Path unfinished = unfinished(directory);
         try {
             Files.move(directory, unfinished, StandardCopyOption.ATOMIC_MOVE);
@@ -105,7 +105,7 @@ final class AtomicFiles {
     }
 
     /** Deletes a file or a directory with all that is in it, if it is there. */
-    static void delete(Path path) throws IOException {
+    public static void delete(Path path) throws IOException {
         if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
             return;
         }
@@ -117,7 +117,7 @@ final class AtomicFiles {
     }
 
     /** Of a file, or of all files in a directory. */
-    static long bytes(Path path) throws IOException {
+    public static long bytes(Path path) throws IOException {
         long sum = 0;
         try (Stream<Path> tree = Files.walk(path)) {
             for (Path file : tree.filter(Files::isRegularFile).toList()) {
@@ -132,7 +132,7 @@ final class AtomicFiles {
      *
      * @param names whether a name is one of those that are meant: whatever else is there belongs to somebody else
      */
-    static List<Path> directories(Path directory, Predicate<String> names) throws IOException {
+    public static List<Path> directories(Path directory, Predicate<String> names) throws IOException {
         try (Stream<Path> all = Files.list(directory)) {
             return all.filter(path -> names.test(path.getFileName().toString()) && Files.isDirectory(path))
                     .sorted()

@@ -164,6 +164,11 @@ public final class DataDirectory implements AutoCloseable {
         return root;
     }
 
+    /** Whether blobs are in this directory, a server's before this one included. */
+    public boolean hasBlobs() {
+        return Files.exists(root.resolve(LEGACY)) || Files.exists(root.resolve("store"));
+    }
+
     /** What TensorBoard shows of fine-tuning jobs. */
     public Path jobs() {
         return root.resolve("jobs");

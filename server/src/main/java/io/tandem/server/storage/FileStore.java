@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.ObjectIds;
 import io.tandem.server.api.TenantId;
+import io.tandem.server.storage.blob.Blobs;
 import io.tandem.server.storage.document.Change;
 import io.tandem.server.storage.document.Documents;
 import java.io.IOException;
@@ -41,9 +42,9 @@ public final class FileStore {
         this.clock = clock;
     }
 
-    /** Takes over a file that stays until somebody deletes it. */
-    public ObjectNode add(Path upload, String filename, String purpose, long createdAt) throws IOException {
-        return add(upload, filename, purpose, createdAt, OptionalLong.empty());
+    /** Keeps the content of a file that the server has made, until somebody deletes it. */
+    public ObjectNode add(Path made, String filename, String purpose, long createdAt) throws IOException {
+        return make(copied(made), filename, purpose, new Published(newId(), createdAt, OptionalLong.empty()));
     }
 
     /**
@@ -60,21 +61,31 @@ public final class FileStore {
     }
 
     /**
-     * Takes over a file that the server has made, which stays until somebody deletes it.
+     * The same of a file that was made of another one.
      *
      * @param source what it was made of, for its file object
      */
     public ObjectNode add(Path made, String filename, String purpose, ObjectNode source, long createdAt)
             throws IOException {
         Published file = new Published(newId(), createdAt, OptionalLong.empty());
-        return make(moved(made), filename, purpose, file, Optional.of(source));
+        return make(copied(made), filename, purpose, file, Optional.of(source));
     }
 
     private static Blobs.Writing moved(Path file) throws IOException {
+        requireFile(file);
+        return unfinished -> Files.move(file, unfinished);
+    }
+
+    /** The file stays, so that it can be done again when a store was away. */
+    private static Blobs.Writing copied(Path file) throws IOException {
+        requireFile(file);
+        return unfinished -> Files.copy(file, unfinished);
+    }
+
+    private static void requireFile(Path file) throws IOException {
         if (!Files.isRegularFile(file)) {
             throw new IOException(file + " is not a file");
         }
-        return unfinished -> Files.move(file, unfinished);
     }
 
     /**
@@ -136,9 +147,7 @@ public final class FileStore {
     }
 
     private static ObjectNode object(Path content, String filename, String purpose, Published file) throws IOException {
-        if (!Files.isRegularFile(content)) {
-            throw new IOException(content + " is not a file");
-        }
+        requireFile(content);
         String hash;
         try (InputStream in = Files.newInputStream(content)) {
             hash = Sha256.hex(in);

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.storage.AdapterStore.Named;
+import io.tandem.server.storage.blob.Blobs;
 import io.tandem.server.storage.document.Change;
 import java.io.IOException;
 import java.io.Writer;
@@ -150,7 +151,7 @@ public final class JobStore {
      * Writes a base model that the job made beside it, unless it is there already; when this returns it survives a crash.
      *
      * @param writing puts its files into a directory
-     * @return where it is, from the data directory on
+     * @return where it is: from the data directory on, or in a bucket
      */
     public String base(String jobId, Blobs.Writing writing) throws IOException {
         String key = Keys.job(jobId) + "/" + BASE;
@@ -160,7 +161,7 @@ public final class JobStore {
                 writing.into(unfinished);
             });
         }
-        return key;
+        return storage.blobs().place(key);
     }
 
     /** What comes into a file. */

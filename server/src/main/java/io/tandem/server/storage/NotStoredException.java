@@ -4,7 +4,7 @@ import java.io.IOException;
 
 /** The disk did not take something, so nothing of it is stored. The message may be shown to clients. */
 public final class NotStoredException extends IOException {
-    NotStoredException(IOException cause) {
+    public NotStoredException(IOException cause) {
         super(DiskFailure.reason(cause), cause);
     }
 }

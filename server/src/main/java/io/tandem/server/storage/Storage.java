@@ -2,6 +2,8 @@ package io.tandem.server.storage;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.storage.blob.Blobs;
+import io.tandem.server.storage.blob.DamagedBlobException;
 import io.tandem.server.storage.document.Change;
 import io.tandem.server.storage.document.Documents;
 import io.tandem.server.storage.document.StoredJson;
@@ -15,7 +17,9 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,6 +41,8 @@ public final class Storage implements AutoCloseable {
 
     private final Documents documents;
     private final Blobs blobs;
+    /** Keys that still have a note, since their blobs could not be deleted. */
+    private final Set<String> unswept = ConcurrentHashMap.newKeySet();
 
     public Storage(Documents documents, Blobs blobs) {
         this.documents = documents;
@@ -111,6 +117,14 @@ public final class Storage implements AutoCloseable {
         }
     }
 
+    /** Makes sure that the next start does not delete a blob that was to be deleted once, and is wanted again. */
+    void keep(String key) throws IOException {
+        if (unswept.contains(key)) {
+            write(new Change.Delete(GARBAGE, key));
+            unswept.remove(key);
+        }
+    }
+
     private void writeNote(String key) throws IOException {
         try {
             writeSoon(new Change.Put(GARBAGE, key, NOTE));
@@ -139,7 +153,9 @@ public final class Storage implements AutoCloseable {
         try {
             blobs.delete(key);
             writeSoon(new Change.Delete(GARBAGE, key));
+            unswept.remove(key);
         } catch (IOException e) {
+            unswept.add(key);
             LOG.warn("{} is deleted at the next start: {}", key, e.toString());
         }
     }
@@ -152,8 +168,7 @@ public final class Storage implements AutoCloseable {
     public void requireOneOwner() throws IOException {
         Optional<String> known =
                 documents.get(OWNER, OWNER).map(object -> object.path("id").asText());
-        Optional<String> found =
-                blobs.exists(OWNER_KEY) ? Optional.of(blobs.read(OWNER_KEY, Files::readString)) : Optional.empty();
+        Optional<String> found = mark(known);
         if (found.isPresent() && !found.equals(known)) {
             throw new IOException("files, adapters and checkpoints belong to another database of documents than this"
                     + (known.isEmpty() ? ", which is empty" : "")
@@ -169,8 +184,27 @@ public final class Storage implements AutoCloseable {
         }
     }
 
+    /** Whether blobs belong to documents already. */
+    public static boolean isKnown(Blobs blobs) throws IOException {
+        return blobs.exists(OWNER_KEY);
+    }
+
+    /** @param known what it is, if it is damaged */
+    private Optional<String> mark(Optional<String> known) throws IOException {
+        if (!blobs.exists(OWNER_KEY)) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(blobs.read(OWNER_KEY, Files::readString));
+        } catch (DamagedBlobException e) {
+            LOG.warn("{} is damaged and written anew", OWNER_KEY);
+            return known.isEmpty() ? Optional.of("") : Optional.empty();
+        }
+    }
+
     /** Deletes what earlier runs did not finish, or did not come to delete. Only when a server starts. */
     public void sweep() throws IOException {
+        blobs.forgetUnfinished();
         for (String key : documents.ids(GARBAGE, "")) {
             LOG.info("deleting {}, which an earlier run did not finish", key);
             sweep(key);

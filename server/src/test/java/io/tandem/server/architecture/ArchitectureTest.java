@@ -149,6 +149,10 @@ class ArchitectureTest {
                 "AdapterArchive",
                 "AdapterTransfer",
                 "ScratchDirectory",
+                // What is on its way to a bucket, and copies of what is there.
+                "BlobCache",
+                "Bucket",
+                "S3Blobs",
                 // Downloads of the command line.
                 "ServerClient",
                 // A cache of what can be fetched again: forced to the disk before it gets its name.

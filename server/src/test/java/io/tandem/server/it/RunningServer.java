@@ -31,6 +31,8 @@ import io.tandem.server.config.OperationConfig;
 import io.tandem.server.config.ParserConfig;
 import io.tandem.server.config.ServerConfig;
 import io.tandem.server.config.StorageConfig;
+import io.tandem.server.storage.blob.S3Address;
+import io.tandem.server.storage.blob.TestS3;
 import io.tandem.server.storage.document.PostgresAddress;
 import java.io.IOException;
 import java.net.URI;
@@ -52,6 +54,8 @@ final class RunningServer implements AutoCloseable {
     static final int CONTEXT = 256;
     /** The property with the address of a database of documents. */
     static final String DOCUMENTS = "tandem.test.documents";
+    /** The property with the address of a bucket for blobs. */
+    static final String BLOBS = "tandem.test.blobs";
 
     private static final Speculation SPECULATION = new Speculation(Drafts.PROMPT_LOOKUP, 8);
 
@@ -83,7 +87,7 @@ final class RunningServer implements AutoCloseable {
         private FinetuneConfig finetune = FinetuneConfig.DEFAULT;
         private BatchesConfig batches = BatchesConfig.DEFAULT;
         private Speculation speculation = SPECULATION;
-        private Map<String, String> environment = System.getenv();
+        private Map<String, String> environment = TestS3.environment();
     }
 
     /** @param directory gets a model, if there is none, and keeps the server's data */
@@ -170,9 +174,11 @@ final class RunningServer implements AutoCloseable {
                         "127.0.0.1", 0, 1 << 20, 1 << 20, OnUnknownField.IGNORE, settings.access, HttpLimits.DEFAULT),
                 OperationConfig.DEFAULT,
                 directory.resolve("data"),
-                Optional.ofNullable(System.getProperty(DOCUMENTS))
-                        .map(address -> new StorageConfig(Optional.of(new PostgresAddress(address, Optional.empty()))))
-                        .orElse(StorageConfig.EMBEDDED),
+                new StorageConfig(
+                        Optional.ofNullable(System.getProperty(DOCUMENTS))
+                                .map(address -> new PostgresAddress(address, Optional.empty())),
+                        Optional.ofNullable(System.getProperty(BLOBS)).map(S3Address::of),
+                        StorageConfig.EMBEDDED.cacheBytes()),
                 model,
                 Optional.empty(),
                 true,

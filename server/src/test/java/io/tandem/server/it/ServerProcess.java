@@ -41,7 +41,8 @@ final class ServerProcess implements AutoCloseable {
                         "-XX:TieredStopAtLevel=1",
                         "-Xmx512m",
                         "-Djava.io.tmpdir=" + directory,
-                        documents(),
+                        same(RunningServer.DOCUMENTS),
+                        same(RunningServer.BLOBS),
                         "-cp",
                         System.getProperty("java.class.path"),
                         ServerProcess.class.getName(),
@@ -60,9 +61,9 @@ final class ServerProcess implements AutoCloseable {
         throw new IOException("the server's process ended before it was ready");
     }
 
-    private static String documents() {
-        String address = System.getProperty(RunningServer.DOCUMENTS);
-        return address == null ? "-Dtandem.test=true" : "-D" + RunningServer.DOCUMENTS + "=" + address;
+    private static String same(String property) {
+        String address = System.getProperty(property);
+        return address == null ? "-Dtandem.test=true" : "-D" + property + "=" + address;
     }
 
     String get(String path) throws IOException, InterruptedException {

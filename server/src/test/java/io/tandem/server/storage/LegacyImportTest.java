@@ -3,6 +3,7 @@ package io.tandem.server.storage;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tandem.server.storage.blob.DiskBlobs;
 import io.tandem.server.storage.document.SqliteDocuments;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -24,6 +24,7 @@ import io.tandem.server.storage.BatchStore.Results;
 import io.tandem.server.storage.Recording.Change;
 import io.tandem.server.storage.Recording.Check;
 import io.tandem.server.storage.Recording.Write;
+import io.tandem.server.storage.blob.DiskBlobs;
 import java.io.IOException;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;

@@ -1,6 +1,7 @@
 package io.tandem.server.storage;
 
 import io.tandem.server.api.TenantId;
+import io.tandem.server.storage.blob.DiskBlobs;
 import io.tandem.server.storage.document.Documents;
 import io.tandem.server.storage.document.SqliteDocuments;
 import java.io.IOException;

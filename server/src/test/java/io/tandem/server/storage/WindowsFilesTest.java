@@ -11,6 +11,7 @@ import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.TenantId;
+import io.tandem.server.storage.blob.DiskBlobs;
 import java.io.IOException;
 import java.nio.file.FileSystem;
 import java.nio.file.Files;

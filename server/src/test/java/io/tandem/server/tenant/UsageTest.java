@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.server.api.TenantId;
-import io.tandem.server.storage.DiskBlobs;
 import io.tandem.server.storage.FailingDocuments;
 import io.tandem.server.storage.Storage;
 import io.tandem.server.storage.StoredData;
 import io.tandem.server.storage.UsageStore;
+import io.tandem.server.storage.blob.DiskBlobs;
 import io.tandem.server.storage.document.SqliteDocuments;
 import io.tandem.server.tenant.Usage.Counts;
 import java.io.IOException;

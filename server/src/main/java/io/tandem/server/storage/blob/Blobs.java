@@ -1,13 +1,15 @@
-package io.tandem.server.storage;
+package io.tandem.server.storage.blob;
 
+import io.tandem.server.storage.NotStoredException;
+import io.tandem.server.storage.document.UnreachableException;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 
 /**
- * Files and directories of files by keys, which are paths with slashes. Each is whole or absent. Takes as long as a disk or a
- * network does, and serves several threads.
+ * Files and directories of files by keys, which are paths with slashes, none of which goes on after another one. Each is whole
+ * or absent. Takes as long as a disk or a network does, and serves several threads.
  */
 public interface Blobs extends AutoCloseable {
     /** Writes a file, or makes a directory and files in it, at a path that nobody else knows. */
@@ -25,13 +27,19 @@ public interface Blobs extends AutoCloseable {
      *
      * @throws NoSuchFileException if what is written comes from a file that is missing
      * @throws NotStoredException if there is no room for it; nothing is left of it
+     * @throws UnreachableException if what keeps it does not answer; it may be there all the same
      */
     void put(String key, Writing writing) throws IOException;
 
     /** Makes a blob with the content of another, whatever becomes of that one. */
     void copy(String from, String to) throws IOException;
 
-    /** @throws NoSuchFileException if there is no such blob */
+    /**
+     * Has something done with a blob, which what was opened of it outlives.
+     *
+     * @throws NoSuchFileException if there is no such blob
+     * @throws DamagedBlobException if it is known not to be whole
+     */
     <T> T read(String key, Reading<T> reading) throws IOException;
 
     boolean exists(String key) throws IOException;
@@ -45,6 +53,12 @@ public interface Blobs extends AutoCloseable {
      * @return false if there was none
      */
     boolean delete(String key) throws IOException;
+
+    /** Where people find the files of a blob: from the data directory on, or as the address of a bucket. */
+    String place(String key) throws IOException;
+
+    /** Ends what earlier runs began to store and nobody can find any more. Only when a server starts. */
+    default void forgetUnfinished() throws IOException {}
 
     @Override
     default void close() {}

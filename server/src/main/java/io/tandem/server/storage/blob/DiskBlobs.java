@@ -1,6 +1,8 @@
-package io.tandem.server.storage;
+package io.tandem.server.storage.blob;
 
 import io.tandem.kernels.weights.DurableFile;
+import io.tandem.server.storage.AtomicFiles;
+import io.tandem.server.storage.NotStoredException;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -37,7 +39,9 @@ public final class DiskBlobs implements Blobs {
                 AtomicFiles.sync(unfinished);
                 synchronized (places) {
                     AtomicFiles.createDirectories(Objects.requireNonNull(target.getParent()));
-                    if (Files.isDirectory(target, LinkOption.NOFOLLOW_LINKS)) {
+                    // Neither is moved over the other, nor over a directory with files in it.
+                    if (Files.isDirectory(target, LinkOption.NOFOLLOW_LINKS)
+                            || Files.exists(target) && Files.isDirectory(unfinished)) {
                         AtomicFiles.remove(target);
                     }
                     DurableFile.publish(unfinished, target);
@@ -131,9 +135,14 @@ public final class DiskBlobs implements Blobs {
         }
     }
 
+    @Override
+    public String place(String key) {
+        return key;
+    }
+
     private Path path(String key) {
-        Path path = root.resolve(key).normalize();
-        if (!path.startsWith(root) || path.getNameCount() < root.getNameCount() + 2) {
+        Path path = root.resolve(key);
+        if (!path.startsWith(root) || !path.equals(path.normalize()) || path.getNameCount() < root.getNameCount() + 2) {
             throw new IllegalArgumentException("'" + key + "' is not a possible key");
         }
         return path;
