@@ -62,6 +62,12 @@ final class Checkup {
      */
     static List<Finding> of(ServerConfig config, String absent) {
         Checkup checkup = new Checkup(config, absent);
+        checkup.fact(
+                "documents",
+                "%s",
+                config.storage().database().map(Object::toString).orElse("SQLite in " + config.data()));
+        checkup.fact(
+                "blobs", "%s", config.storage().bucket().map(Object::toString).orElse("in " + config.data()));
         checkup.attempt("model", () -> ModelSource.open(config.model()))
                 .ifPresent(files -> checkup.attempt("model", () -> ModelConfigReader.read(files.config()))
                         .ifPresent(model -> checkup.model(files, model)));

@@ -28,6 +28,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             JobsCommand.class,
             TenantsCommand.class,
             CopyDocumentsCommand.class,
+            CopyBlobsCommand.class,
             CompletionCommand.class
         })
 public final class Main {

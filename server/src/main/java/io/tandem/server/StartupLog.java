@@ -42,6 +42,8 @@ final class StartupLog {
                 megabytes(trainingBytes),
                 megabytes(Runtime.getRuntime().maxMemory()));
         LOG.info("data directory {}", config.data().toAbsolutePath().normalize());
+        config.storage().database().ifPresent(address -> LOG.info("documents in the database {}", address));
+        config.storage().bucket().ifPresent(address -> LOG.info("files, adapters and checkpoints in {}", address));
         LOG.info("listening on {}", url);
     }
 

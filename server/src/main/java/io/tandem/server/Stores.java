@@ -43,13 +43,12 @@ final class Stores {
         if (config.bucket().isEmpty()) {
             return new DiskBlobs(data.blobs());
         }
-        S3Blobs blobs = S3Blobs.open(config.bucket().get(), environment, data.uploads(), config.cacheBytes());
-        if (data.hasBlobs() && !Storage.isKnown(blobs)) {
-            blobs.close();
-            throw new IOException("files, adapters and checkpoints are in the data directory, but storage.blobs names a"
-                    + " bucket without them: copy them with 'tandem copy-blobs', or set disk");
+        if (data.isToBeUpgraded()) {
+            throw new IOException(
+                    "this data directory is an earlier version's: start this version once with storage.blobs:"
+                            + " disk, then copy its content with 'tandem copy-blobs'");
         }
-        return blobs;
+        return S3Blobs.open(config.bucket().get(), environment, data.uploads(), config.cacheBytes());
     }
 
     private static Documents documents(StorageConfig config, DataDirectory data) throws IOException {

@@ -2,12 +2,15 @@ package io.tandem.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tandem.server.storage.blob.S3Address;
+import io.tandem.server.storage.document.PostgresAddress;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -42,6 +45,28 @@ class DockerTest {
             assertThat(DockerTest.<String>at(service, "restart")).isEqualTo("unless-stopped");
         });
         assertThat(services).containsOnlyKeys("tandem", "prometheus", "grafana");
+    }
+
+    @Test
+    void theStoresAreThoseOfTheServer() throws IOException {
+        Map<String, Object> services = at(yaml("compose.stores.yaml"), "services");
+        assertThat(services).containsOnlyKeys("tandem", "postgres", "minio");
+        Map<String, String> variables = at(services, "tandem", "environment");
+        S3Address blobs = S3Address.of(variables.get("TANDEM_BLOBS"));
+        assertThat(blobs.place().endpoint().orElseThrow().getHost()).isEqualTo("minio");
+        assertThat(DockerTest.<List<String>>at(services, "minio", "entrypoint").get(2))
+                .contains("/data/" + blobs.bucket() + " ");
+        assertThat(DockerTest.<String>at(services, "minio", "environment", "MINIO_ROOT_USER"))
+                .isEqualTo(variables.get("AWS_ACCESS_KEY_ID"));
+        assertThat(new PostgresAddress(variables.get("TANDEM_DOCUMENTS"), Optional.empty()))
+                .hasToString("postgres/tandem");
+        assertThat(variables.get("PGPASSWORD")).startsWith("${POSTGRES_PASSWORD:?");
+        assertThat(variables.get("AWS_SECRET_ACCESS_KEY")).startsWith("${S3_SECRET_KEY:?");
+        for (String store : List.of("postgres", "minio")) {
+            assertThat(DockerTest.<String>at(services, "tandem", "depends_on", store, "condition"))
+                    .isEqualTo("service_healthy");
+            assertThat(DockerTest.<Map<String, Object>>at(services, store)).doesNotContainKey("ports");
+        }
     }
 
     @Test

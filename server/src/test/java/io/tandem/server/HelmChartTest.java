@@ -15,12 +15,14 @@ import io.fabric8.kubernetes.api.model.EnvVar;
 import io.fabric8.kubernetes.api.model.PodSpec;
 import io.fabric8.kubernetes.api.model.Service;
 import io.fabric8.kubernetes.api.model.apps.StatefulSet;
+import io.tandem.server.storage.blob.S3Address;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
@@ -143,6 +145,33 @@ class HelmChartTest {
                         .at("/spec/endpoints/0/authorization/credentials/name")
                         .textValue())
                 .isEqualTo("mine");
+    }
+
+    @Test
+    void stateIsWhereTheValuesSay() throws IOException {
+        assertThat(container(checked(chart().call())).getEnv())
+                .extracting(EnvVar::getName)
+                .doesNotContain("TANDEM_DOCUMENTS", "TANDEM_BLOBS", "PGPASSWORD", "AWS_ACCESS_KEY_ID");
+        String blobs = "s3://tandem/a?endpoint=http://s3.example:9000";
+        Container container =
+                container(checked(chart().set("storage.documents", "postgresql://tandem@db.example/tandem")
+                        .set("storage.documentsSecret", "db")
+                        .set("storage.blobs", blobs)
+                        .set("storage.blobsSecret", "s3")
+                        .call()));
+        Map<String, EnvVar> variables =
+                container.getEnv().stream().collect(Collectors.toMap(EnvVar::getName, variable -> variable));
+        assertThat(variables.get("TANDEM_DOCUMENTS").getValue()).isEqualTo("postgresql://tandem@db.example/tandem");
+        assertThat(variables.get("TANDEM_BLOBS").getValue()).isEqualTo(blobs);
+        S3Address.of(blobs);
+        Map.of("PGPASSWORD", "db", "AWS_ACCESS_KEY_ID", "s3", "AWS_SECRET_ACCESS_KEY", "s3")
+                .forEach((name, secret) -> assertThat(variables
+                                .get(name)
+                                .getValueFrom()
+                                .getSecretKeyRef()
+                                .getName())
+                        .as(name)
+                        .isEqualTo(secret));
     }
 
     /** For those who have no Helm. */

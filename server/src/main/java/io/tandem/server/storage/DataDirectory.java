@@ -93,7 +93,7 @@ public final class DataDirectory implements AutoCloseable {
      * @throws IOException if it could not be done; the next start goes on
      */
     public void upgrade(Storage storage) throws IOException {
-        if (Files.exists(root.resolve(LEGACY))) {
+        if (isToBeUpgraded()) {
             LegacyImport.run(root, storage);
             AtomicFiles.delete(root.resolve(LEGACY));
         }
@@ -164,9 +164,9 @@ public final class DataDirectory implements AutoCloseable {
         return root;
     }
 
-    /** Whether blobs are in this directory, a server's before this one included. */
-    public boolean hasBlobs() {
-        return Files.exists(root.resolve(LEGACY)) || Files.exists(root.resolve("store"));
+    /** Whether an earlier server has left something that this one has not taken over yet. */
+    public boolean isToBeUpgraded() {
+        return Files.exists(root.resolve(LEGACY));
     }
 
     /** What TensorBoard shows of fine-tuning jobs. */

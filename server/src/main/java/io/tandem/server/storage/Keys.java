@@ -1,10 +1,21 @@
 package io.tandem.server.storage;
 
 import io.tandem.server.api.TenantId;
+import java.util.regex.Pattern;
 
 /** Where blobs are. Those of the default tenant are where servers without tenants left them. */
 final class Keys {
+    private static final Pattern BLOB = Pattern.compile("store/id"
+            + "|(tenants/[^/]+/)?(files/[^/]+/content|adapters/[^/]+/[^/]+)"
+            + "|jobs/[^/]+/(base|(files|under|controls)/[^/]+|(trial-[0-9]+/)?checkpoints/[^/]+)"
+            + "|batches/[^/]+/input");
+
     private Keys() {}
+
+    /** Whether a key is that of a blob, and not only the beginning of some, or of something else in the data directory. */
+    static boolean isBlob(String key) {
+        return BLOB.matcher(key).matches();
+    }
 
     /** The beginning of the keys of a tenant's files. */
     static String files(TenantId tenant) {

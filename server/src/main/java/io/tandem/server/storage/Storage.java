@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.blob.Blobs;
 import io.tandem.server.storage.blob.DamagedBlobException;
+import io.tandem.server.storage.blob.DiskBlobs;
 import io.tandem.server.storage.document.Change;
 import io.tandem.server.storage.document.Documents;
 import io.tandem.server.storage.document.StoredJson;
@@ -37,7 +38,8 @@ public final class Storage implements AutoCloseable {
     private static final int LINES = 200;
 
     private static final String OWNER = "store";
-    private static final String OWNER_KEY = "store/id";
+    static final String OWNER_KEY = "store/id";
+    private static final String HOME = "blobs";
 
     private final Documents documents;
     private final Blobs blobs;
@@ -161,32 +163,35 @@ public final class Storage implements AutoCloseable {
     }
 
     /**
-     * Makes sure that the documents and the blobs belong together, so that nobody deletes what another database tells of.
+     * Makes sure that the documents and the blobs belong together, so that nobody deletes what another database tells of, or
+     * misses what is elsewhere.
      *
      * @throws IOException if they do not
      */
     public void requireOneOwner() throws IOException {
-        Optional<String> known =
-                documents.get(OWNER, OWNER).map(object -> object.path("id").asText());
+        Optional<ObjectNode> owner = documents.get(OWNER, OWNER);
+        Optional<String> known = owner.map(object -> object.path("id").asText());
+        // Older servers had one place only.
+        String home =
+                owner.map(object -> object.path(HOME).asText(DiskBlobs.HOME)).orElse(blobs.home());
         Optional<String> found = mark(known);
         if (found.isPresent() && !found.equals(known)) {
             throw new IOException("files, adapters and checkpoints belong to another database of documents than this"
                     + (known.isEmpty() ? ", which is empty" : "")
                     + ": name theirs, restore it from a backup, or move them away to begin anew");
         }
+        if (found.isEmpty() && !home.equals(blobs.home())) {
+            throw new IOException("files, adapters and checkpoints are in " + home + ", and not in " + blobs.home()
+                    + ": name their place as storage.blobs, or copy them with 'tandem copy-blobs'");
+        }
         String id = known.orElseGet(() -> UUID.randomUUID().toString());
-        if (known.isEmpty()) {
-            write(new Change.Put(
-                    OWNER, OWNER, JsonBody.MAPPER.createObjectNode().put("id", id)));
+        if (owner.isEmpty() || !owner.get().path(HOME).asText().equals(blobs.home())) {
+            ObjectNode object = JsonBody.MAPPER.createObjectNode();
+            write(new Change.Put(OWNER, OWNER, object.put("id", id).put(HOME, blobs.home())));
         }
         if (found.isEmpty()) {
             blobs.put(OWNER_KEY, file -> Files.writeString(file, id));
         }
-    }
-
-    /** Whether blobs belong to documents already. */
-    public static boolean isKnown(Blobs blobs) throws IOException {
-        return blobs.exists(OWNER_KEY);
     }
 
     /** @param known what it is, if it is damaged */

@@ -281,6 +281,31 @@ class ConfigLoaderTest {
     }
 
     @Test
+    void blobsAreOnTheDiskOrInABucket() throws IOException {
+        assertThat(load("").storage().bucket()).isEmpty();
+        assertThat(load("storage: {blobs: disk}").storage()).isEqualTo(load("").storage());
+        ServerConfig config = load("storage: {blobs: 's3://a-bucket/b/c', blob-cache-bytes: 5}");
+        assertThat(config.storage().bucket().orElseThrow()).hasToString("s3://a-bucket/b/c/");
+        assertThat(config.storage().cacheBytes()).isEqualTo(5);
+        assertThat(new ConfigLoader(HOME, Map.of("TANDEM_BLOBS", "disk"))
+                        .load(Optional.of(write("storage: {blobs: 's3://a-bucket'}")), Map.of())
+                        .storage()
+                        .bucket())
+                .isEmpty();
+        for (String wrong :
+                List.of("blobs: tape", "blobs: 's3:/x'", "blobs: 's3://a-bucket?colour=red'", "blobs: ''")) {
+            Path file = write("storage: {" + wrong + "}");
+            assertThatThrownBy(() -> loader.load(Optional.of(file), Map.of()))
+                    .as(wrong)
+                    .isInstanceOf(ConfigException.class)
+                    .hasMessageStartingWith(file + ":1: storage.blobs is ");
+        }
+        Path file = write("storage: {blob-cache-bytes: -1}");
+        assertThatThrownBy(() -> loader.load(Optional.of(file), Map.of()))
+                .hasMessageStartingWith(file + ":1: storage.blob-cache-bytes is -1");
+    }
+
+    @Test
     void theEnvironmentsKeyWins() throws IOException {
         Path file = write("http: {api-key: sk-file}");
         Optional<ApiKey> key = new ConfigLoader(HOME, Map.of("TANDEM_API_KEY", "sk-environment"))

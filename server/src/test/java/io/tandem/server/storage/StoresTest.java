@@ -14,7 +14,12 @@ import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.TenantId;
 import io.tandem.server.storage.AdapterStore.Named;
+import io.tandem.server.storage.blob.Blobs;
+import io.tandem.server.storage.blob.DiskBlobs;
+import io.tandem.server.storage.document.UnreachableException;
 import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -116,6 +121,40 @@ class StoresTest {
         } finally {
             deleter.shutdown();
         }
+    }
+
+    /** As it is in a store that was away when the version was deleted. */
+    @Test
+    void aVersionThatCouldNotBeDeletedAndIsWantedAgainStays() throws IOException {
+        storage.close();
+        AtomicBoolean away = new AtomicBoolean();
+        Blobs blobs = (Blobs) Proxy.newProxyInstance(
+                Blobs.class.getClassLoader(), new Class<?>[] {Blobs.class}, (proxy, method, arguments) -> {
+                    if (away.get() && method.getName().equals("delete")) {
+                        throw new UnreachableException("away", new IOException());
+                    }
+                    try {
+                        return method.invoke(new DiskBlobs(root), arguments);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                });
+        storage = new Storage(StoredData.documentsOf(root), blobs);
+        TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
+        AdapterStore store = adapters(model);
+        Adapter adapter = TinyAdapters.random(model.config(), LoraConfig.allLinears(), 2, 1);
+        ContentHash kept = store.save("kept", adapter).hash();
+        ContentHash gone = store.save("gone", adapter).hash();
+        away.set(true);
+        store.delete("kept", kept);
+        store.delete("gone", gone);
+        assertThat(store.save("kept", adapter).hash()).isEqualTo(kept);
+        storage.close();
+        storage = StoredData.open(root);
+        storage.sweep();
+        AdapterStore reopened = adapters(model);
+        assertThat(ContentHash.of(reopened.read("kept", kept, false))).isEqualTo(kept);
+        assertThatThrownBy(() -> reopened.read("gone", gone, false)).isInstanceOf(AdapterFormatException.class);
     }
 
     @Test

@@ -54,6 +54,9 @@ public interface Blobs extends AutoCloseable {
      */
     boolean delete(String key) throws IOException;
 
+    /** Where they all are, in words that say it after a restart too. */
+    String home();
+
     /** Where people find the files of a blob: from the data directory on, or as the address of a bucket. */
     String place(String key) throws IOException;
 

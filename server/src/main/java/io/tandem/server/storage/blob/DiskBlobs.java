@@ -18,6 +18,8 @@ import java.util.stream.Stream;
 
 /** Blobs in a directory, at their keys. */
 public final class DiskBlobs implements Blobs {
+    public static final String HOME = "the data directory";
+
     private final Path root;
     /** Held while a blob gets its place, or a directory that has others in it loses its own. */
     private final Object places = new Object();
@@ -41,7 +43,7 @@ public final class DiskBlobs implements Blobs {
                     AtomicFiles.createDirectories(Objects.requireNonNull(target.getParent()));
                     // Neither is moved over the other, nor over a directory with files in it.
                     if (Files.isDirectory(target, LinkOption.NOFOLLOW_LINKS)
-                            || Files.exists(target) && Files.isDirectory(unfinished)) {
+                            || (Files.exists(target) && Files.isDirectory(unfinished))) {
                         AtomicFiles.remove(target);
                     }
                     DurableFile.publish(unfinished, target);
@@ -58,8 +60,12 @@ public final class DiskBlobs implements Blobs {
 
     @Override
     public void copy(String from, String to) throws IOException {
-        Path content = path(from);
-        put(to, unfinished -> link(content, unfinished));
+        put(to, unfinished -> copyTo(from, unfinished));
+    }
+
+    /** Gives a blob a second place, with links to its files where that is possible. */
+    public void copyTo(String key, Path place) throws IOException {
+        link(path(key), place);
     }
 
     private static void link(Path content, Path target) throws IOException {
@@ -133,6 +139,11 @@ public final class DiskBlobs implements Blobs {
         } catch (NoSuchFileException | NotDirectoryException e) {
             return false;
         }
+    }
+
+    @Override
+    public String home() {
+        return HOME;
     }
 
     @Override

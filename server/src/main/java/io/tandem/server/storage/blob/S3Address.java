@@ -50,7 +50,7 @@ public record S3Address(String bucket, String prefix, S3Clients.Place place) {
     private static Map<String, String> options(Optional<String> query) {
         Map<String, String> options = new LinkedHashMap<>();
         query.ifPresent(text -> {
-            for (String option : text.split("&")) {
+            for (String option : text.split("&", -1)) {
                 String[] parts = option.split("=", 2);
                 options.put(parts[0], parts.length == 1 ? "" : URLDecoder.decode(parts[1], StandardCharsets.UTF_8));
             }

@@ -224,7 +224,7 @@ public final class S3Blobs implements Blobs {
     private List<String> objects(String key, String current) throws IOException {
         return bucket.list(OBJECTS + key + "/").stream()
                 .filter(object -> {
-                    for (String step : object.split("/")) {
+                    for (String step : object.split("/", -1)) {
                         if (step.equals(current) || unfinished.contains(step)) {
                             return false;
                         }
@@ -338,9 +338,13 @@ public final class S3Blobs implements Blobs {
     }
 
     @Override
+    public String home() {
+        return "s3://" + address.bucket() + "/" + address.prefix();
+    }
+
+    @Override
     public String place(String key) throws IOException {
-        return "s3://" + address.bucket() + "/" + address.prefix() + OBJECTS + key + "/"
-                + find(key).generation();
+        return home() + OBJECTS + key + "/" + find(key).generation();
     }
 
     @Override
@@ -349,7 +353,7 @@ public final class S3Blobs implements Blobs {
     }
 
     /** Whether there is a blob with what is in a file or a directory. */
-    boolean has(String key, Path content) throws IOException {
+    public boolean has(String key, Path content) throws IOException {
         try {
             return find(key).hasContentOf(BlobManifest.of("", content));
         } catch (NoSuchFileException | DamagedBlobException e) {
