@@ -2,6 +2,7 @@ package io.tandem.loadtest;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import picocli.CommandLine.Option;
 
@@ -35,6 +36,6 @@ public final class RobotOptions {
 
     /** @param settings a configuration file's text */
     public ServerSetup setup(String settings) {
-        return new ServerSetup(serve, model, settings);
+        return new ServerSetup(serve, model, settings, Map.of());
     }
 }

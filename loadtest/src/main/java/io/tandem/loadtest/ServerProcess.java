@@ -67,9 +67,11 @@ public final class ServerProcess implements AutoCloseable {
                 "--config",
                 Files.writeString(directory.resolve("settings.yaml"), setup.settings())
                         .toString()));
-        Process process = Leftovers.start(new ProcessBuilder(command)
+        ProcessBuilder builder = new ProcessBuilder(command)
                 .redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.appendTo(log(directory).toFile())));
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(log(directory).toFile()));
+        builder.environment().putAll(setup.environment());
+        Process process = Leftovers.start(builder);
         return new ServerProcess(process, directory, temporary, "http://127.0.0.1:" + port);
     }
 

@@ -49,8 +49,17 @@ class RobotsTest {
 
     @Test
     void killsLoseNothing() {
+        loseNothing("--kills", "2", "--work", "1");
+    }
+
+    @Test
+    void killsLoseNothingInPostgresAndS3() {
+        loseNothing("--kills", "1", "--work", "1", "--stores");
+    }
+
+    private static void loseNothing(String... flags) {
         Crash crash = new Crash();
-        assertThat(run(crash, "--kills", "2", "--work", "1")).isZero();
+        assertThat(run(crash, flags)).isZero();
         Map<String, Integer> checked = crash.checked();
         assertThat(checked.keySet().stream()
                         .filter(kind -> checked.get(kind) > 0)

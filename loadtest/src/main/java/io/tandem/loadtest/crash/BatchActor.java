@@ -30,6 +30,8 @@ final class BatchActor extends Actor {
     private final Path directory;
     /** What is known of the batches that were acknowledged. */
     private final Map<String, Known> batches = new LinkedHashMap<>();
+    /** The batch whose cancellation is on its way; empty if none is. */
+    private String cancelling = "";
 
     /**
      * @param rows of the input
@@ -99,6 +101,7 @@ final class BatchActor extends Actor {
     }
 
     private void cancel(ApiClient client, String id) throws IOException, InterruptedException {
+        cancelling = id;
         try {
             client.post(BATCHES + "/" + id + "/cancel", ApiClient.JSON.createObjectNode());
             batches.put(id, new Known(known(id).rows(), 0, true));
@@ -106,6 +109,7 @@ final class BatchActor extends Actor {
         } catch (StatusException e) {
             // It has ended meanwhile.
         }
+        cancelling = "";
     }
 
     @Override
@@ -119,12 +123,16 @@ final class BatchActor extends Actor {
             JsonNode batch = client.get(BATCHES + "/" + id);
             String status = batch.path("status").asText();
             boolean cancelled = status.equals("cancelling") || status.equals("cancelled");
+            if (id.equals(cancelling) && cancelled) {
+                batches.put(id, new Known(known(id).rows(), 0, true));
+            }
             tally().require(!known(id).cancelled() || cancelled, "batch " + id + " was cancelled and is " + status);
             if (!status.equals("validating") && !cancelled) {
                 look(id, batch);
             }
             acknowledged().checked(id);
         }
+        cancelling = "";
     }
 
     /** Waits until all batches have ended, and counts their answers. */

@@ -5,7 +5,9 @@ import io.tandem.loadtest.Leftovers;
 import io.tandem.loadtest.RobotOptions;
 import io.tandem.loadtest.ServerLog;
 import io.tandem.loadtest.ServerProcess;
+import io.tandem.loadtest.ServerSetup;
 import io.tandem.loadtest.Tally;
+import io.tandem.loadtest.store.StoreOptions;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -80,13 +82,8 @@ public final class Crash implements Callable<Integer> {
             description = "Mean time from ready to a kill, which varies by half of it; default ${DEFAULT-VALUE}.")
     private double work;
 
-    @Option(
-            names = "--documents",
-            paramLabel = "ADDRESS",
-            defaultValue = "sqlite",
-            description = "Where the server keeps its documents: sqlite, or an empty database as"
-                    + " postgresql://USER@HOST/NAME; default ${DEFAULT-VALUE}.")
-    private String documents = "sqlite";
+    @Mixin
+    private final StoreOptions stores = new StoreOptions();
 
     @Mixin
     private RobotOptions options = new RobotOptions();
@@ -103,7 +100,8 @@ public final class Crash implements Callable<Integer> {
     public Integer call() throws Exception {
         OUT.printf(Locale.ROOT, "Seed %d: %d kills%n", options.seed(), kills);
         Path directory = Leftovers.directory("tandem-crash");
-        try {
+        try (stores) {
+            stores.open();
             run(directory);
         } finally {
             Leftovers.delete(directory);
@@ -135,7 +133,7 @@ public final class Crash implements Callable<Integer> {
             for (int kill = 0; kill < kills; kill++) {
                 long begin = System.nanoTime();
                 List<Path> unfinished = unfinished(directory);
-                ServerProcess server = ServerProcess.launch(options.setup(settings()), directory);
+                ServerProcess server = ServerProcess.launch(setup(), directory);
                 try {
                     if (duringStartup.contains(kill)) {
                         Thread.sleep((long) (random.nextDouble() * startMillis));
@@ -157,8 +155,8 @@ public final class Crash implements Callable<Integer> {
         }
     }
 
-    private String settings() {
-        return SETTINGS + "storage:\n  documents: \"" + documents + "\"\n";
+    private ServerSetup setup() {
+        return options.setup(SETTINGS).with(stores.environment());
     }
 
     /** Which kills hit a server that is starting; the first never does, since it finds nothing. */
@@ -189,7 +187,7 @@ public final class Crash implements Callable<Integer> {
 
     private void finish(Path directory, JobActor jobs, BatchActor batches) throws Exception {
         List<Path> unfinished = unfinished(directory);
-        try (ServerProcess server = ServerProcess.launch(options.setup(settings()), directory)) {
+        try (ServerProcess server = ServerProcess.launch(setup(), directory)) {
             server.await();
             check(server, unfinished);
             jobs.finish(server.client());
