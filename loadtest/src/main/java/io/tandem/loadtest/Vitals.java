@@ -10,11 +10,13 @@ import java.util.stream.Stream;
  *
  * @param heapBytes after a full garbage collection
  * @param rssBytes resident memory; 0 where there is no {@code /proc}
+ * @param nativeBytes the part of it that is not the heap
  * @param threads that are alive
  * @param files open file descriptors; 0 where there is no {@code /proc}
  */
-public record Vitals(double heapBytes, double rssBytes, double threads, double files) {
+public record Vitals(double heapBytes, double rssBytes, double nativeBytes, double threads, double files) {
     private static final double KILO = 1024;
+    private static final String HEAP = "area=\"heap\"";
 
     /** Has the server collect its garbage, and looks. */
     public static Vitals of(ServerProcess server) throws IOException, InterruptedException {
@@ -30,9 +32,11 @@ public record Vitals(double heapBytes, double rssBytes, double threads, double f
         }
         Scrape scrape = server.client().scrape();
         Path process = Path.of("/proc", Long.toString(server.pid()));
+        double resident = rss(process.resolve("status"));
         return new Vitals(
-                scrape.sum("jvm_memory_used_bytes", "area=\"heap\""),
-                rss(process.resolve("status")),
+                scrape.sum("jvm_memory_used_bytes", HEAP),
+                resident,
+                Math.max(0, resident - scrape.sum("jvm_memory_committed_bytes", HEAP)),
                 scrape.sum("jvm_threads_live_threads"),
                 files(process.resolve("fd")));
     }

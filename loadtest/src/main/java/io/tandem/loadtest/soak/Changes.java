@@ -6,21 +6,28 @@ import io.tandem.loadtest.ApiClient;
 import io.tandem.loadtest.GeneratedAdapter;
 import io.tandem.loadtest.Tally;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Random;
 
-/** What goes on beside the requests, over and over: jobs, and adapters that come, change, merge and go. */
+/** What goes on beside the requests, over and over: jobs, batches, files, and adapters that come, change, merge and go. */
 final class Changes {
     private static final String JOBS = "/v1/fine_tuning/jobs";
     private static final String ADAPTERS = "/v1/adapters";
+    private static final String FILES = "/v1/files/";
+    private static final int ROWS = 16;
+    private static final int FILE_BYTES = 1 << 20;
     private static final long POLL_MILLIS = 250;
     private static final long JOB_MILLIS = 300_000;
     private static final long PAUSE_MILLIS = 500;
 
-    private final ApiClient client;
+    private final PatientClient client;
     private final Tally tally;
     private volatile boolean stopped;
 
-    Changes(ApiClient client, Tally tally) {
+    Changes(PatientClient client, Tally tally) {
         this.client = client;
         this.tally = tally;
     }
@@ -55,7 +62,7 @@ final class Changes {
     /** Trains on a file, and deletes the job and what it has made. */
     Thread jobs(String model, Path examples) {
         return repeat("jobs", number -> {
-            String file = client.upload(examples);
+            String file = client.upload("fine-tune", examples);
             ObjectNode body = ApiClient.JSON.createObjectNode();
             body.put("model", model).put("training_file", file).put("suffix", "soak");
             body.putObject("hyperparameters").put("n_epochs", 1).put("batch_size", 8);
@@ -71,7 +78,10 @@ final class Changes {
             }
             tally.count("jobs succeeded");
             client.delete(job);
-            client.delete("/v1/files/" + file);
+            client.delete(FILES + file);
+            for (JsonNode result : state.path("result_files")) {
+                client.delete(FILES + result.asText());
+            }
             for (JsonNode adapter : client.get(ADAPTERS + "?limit=100").path("data")) {
                 String name = adapter.path("id").asText();
                 if (name.startsWith("ft:")) {
@@ -81,11 +91,60 @@ final class Changes {
         });
     }
 
+    /** Has rows answered, and reads the answers. */
+    Thread batches(String model, Path directory) {
+        return repeat("batches", number -> {
+            StringBuilder rows = new StringBuilder();
+            for (int row = 0; row < ROWS; row++) {
+                ObjectNode line = ApiClient.JSON.createObjectNode();
+                line.put("custom_id", "row-" + row).put("method", "POST").put("url", "/v1/completions");
+                line.putObject("body").put("model", model).put("prompt", "One").put("max_tokens", 8);
+                rows.append(line).append('\n');
+            }
+            String input = client.upload("batch", Files.writeString(directory.resolve("rows"), rows));
+            ObjectNode body = ApiClient.JSON.createObjectNode();
+            body.put("input_file_id", input).put("endpoint", "/v1/completions").put("completion_window", "24h");
+            String batch =
+                    "/v1/batches/" + client.post("/v1/batches", body).path("id").asText();
+            long deadline = System.currentTimeMillis() + JOB_MILLIS;
+            JsonNode state = client.get(batch);
+            while (!state.path("status").asText().equals("completed") && System.currentTimeMillis() < deadline) {
+                Thread.sleep(POLL_MILLIS);
+                state = client.get(batch);
+            }
+            String output = state.path("output_file_id").asText();
+            long lines = new String(client.content(output), StandardCharsets.UTF_8)
+                    .lines()
+                    .count();
+            if (lines != ROWS || state.at("/request_counts/completed").asInt() != ROWS) {
+                throw new IOException("a batch ends with " + lines + " answers: " + state);
+            }
+            client.delete(FILES + input);
+            client.delete(FILES + output);
+            tally.count("batches completed");
+        });
+    }
+
+    /** Uploads a file, reads it and deletes it. */
+    Thread files(long seed, Path directory) {
+        Random random = new Random(seed);
+        byte[] content = new byte[FILE_BYTES];
+        return repeat("files", number -> {
+            random.nextBytes(content);
+            String file = client.upload("fine-tune", Files.write(directory.resolve("file"), content));
+            if (!Arrays.equals(client.content(file), content)) {
+                throw new IOException("a file comes back changed");
+            }
+            client.delete(FILES + file);
+            tally.count("files uploaded, read and deleted");
+        });
+    }
+
     /** Publishes an adapter, replaces it, asks it and deletes it. */
     Thread churn(GeneratedAdapter shape) {
         return repeat("churn", number -> {
-            shape.publish(client, "churn", number);
-            shape.publish(client, "churn", number + 1);
+            client.publish(shape, "churn", number);
+            client.publish(shape, "churn", number + 1);
             ask("churn");
             client.delete(ADAPTERS + "/churn");
             tally.count("adapters published, replaced and deleted");

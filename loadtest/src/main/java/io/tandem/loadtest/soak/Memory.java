@@ -30,6 +30,7 @@ final class Memory {
         List<String> growth = new ArrayList<>();
         check(growth, "heap", Vitals::heapBytes, HEAP_GROWTH, MEGA, "MiB");
         check(growth, "resident memory", Vitals::rssBytes, RSS_GROWTH, MEGA, "MiB");
+        check(growth, "memory outside the heap", Vitals::nativeBytes, RSS_GROWTH, MEGA, "MiB");
         check(growth, "number of threads", Vitals::threads, COUNT_GROWTH, 1, "");
         check(growth, "number of open files", Vitals::files, COUNT_GROWTH, 1, "");
         return growth;

@@ -23,9 +23,11 @@ final class Requests {
     private final URI server;
     private final List<String> models;
     private final Tally tally;
+    private final Outages outages;
 
     /** @param models the base model and adapters, all equally often */
-    Requests(ApiClient client, String url, List<String> models, Tally tally) {
+    Requests(ApiClient client, String url, List<String> models, Tally tally, Outages outages) {
+        this.outages = outages;
         this.client = client;
         this.server = URI.create(url);
         this.models = models;
@@ -45,6 +47,10 @@ final class Requests {
             } else {
                 answered(random);
                 tally.count("requests answered");
+            }
+        } catch (StatusException e) {
+            if (!outages.excuse(e)) {
+                tally.fail("a request failed: " + e);
             }
         } catch (IOException e) {
             tally.fail("a request failed: " + e);

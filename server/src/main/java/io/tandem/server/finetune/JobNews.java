@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.storage.DiskFailure;
 import java.io.IOException;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
@@ -71,6 +72,12 @@ record JobNews(ObjectNode job, String subject, JobBook book, Executor thread) {
     }
 
     private void failed(Exception e) {
+        Optional<String> away = DiskFailure.away(e);
+        if (away.isPresent()) {
+            LOG.warn("news of {} could not be written: {}", subject, away.get());
+            book.say(job, "warn", "A part of the job's progress could not be stored: " + away.get() + ".");
+            return;
+        }
         LOG.error("news of {} could not be written", subject, e);
         book.say(job, "warn", "The server could not write to its disk: " + why(e) + ".");
     }
