@@ -209,7 +209,12 @@ public final class Storage implements AutoCloseable {
 
     /** Deletes what earlier runs did not finish, or did not come to delete. Only when a server starts. */
     public void sweep() throws IOException {
-        blobs.forgetUnfinished();
+        try {
+            blobs.forgetUnfinished();
+        } catch (IOException e) {
+            // It only takes space, and not every store lists it.
+            LOG.warn("what earlier runs began to store may be left: {}", e.getMessage());
+        }
         for (String key : documents.ids(GARBAGE, "")) {
             LOG.info("deleting {}, which an earlier run did not finish", key);
             sweep(key);

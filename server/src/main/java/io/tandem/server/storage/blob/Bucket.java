@@ -23,7 +23,6 @@ import software.amazon.awssdk.core.sync.RequestBody;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.model.CompletedPart;
 import software.amazon.awssdk.services.s3.model.GetObjectRequest;
-import software.amazon.awssdk.services.s3.model.ListMultipartUploadsResponse;
 import software.amazon.awssdk.services.s3.model.MultipartUpload;
 import software.amazon.awssdk.services.s3.model.S3Exception;
 import software.amazon.awssdk.services.s3.model.S3Object;
@@ -274,17 +273,14 @@ final class Bucket implements AutoCloseable {
                 request -> request.bucket(name).key(key).uploadId(upload)));
     }
 
-    /** Ends what earlier runs began to send in parts. */
-    void abortUploads() throws IOException {
-        ListMultipartUploadsResponse uploads;
-        do {
-            // What was listed is gone afterwards.
-            uploads = ask(() ->
-                    client.listMultipartUploads(request -> request.bucket(name).prefix(prefix)));
-            for (MultipartUpload upload : uploads.uploads()) {
-                abort(upload.key(), upload.uploadId());
-            }
-        } while (Boolean.TRUE.equals(uploads.isTruncated()));
+    /** Ends what earlier runs began to send in parts to keys that begin with a text, as far as the store lists it at once. */
+    void abortUploads(String beginning) throws IOException {
+        List<MultipartUpload> uploads = ask(() -> client.listMultipartUploads(
+                        request -> request.bucket(name).prefix(prefix + beginning)))
+                .uploads();
+        for (MultipartUpload upload : uploads) {
+            abort(upload.key(), upload.uploadId());
+        }
     }
 
     /**

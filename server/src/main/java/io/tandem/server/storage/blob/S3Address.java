@@ -60,6 +60,7 @@ public record S3Address(String bucket, String prefix, S3Clients.Place place) {
 
     private static URI endpoint(String url) {
         return S3Clients.address(url)
+                .filter(uri -> uri.getRawUserInfo() == null)
                 .orElseThrow(() -> new IllegalArgumentException(
                         "the endpoint of a bucket is an address such as http://localhost:9000"));
     }

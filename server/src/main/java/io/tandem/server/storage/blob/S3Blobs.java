@@ -88,6 +88,8 @@ public final class S3Blobs implements Blobs {
                             .requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED)
                             .responseChecksumValidation(ResponseChecksumValidation.WHEN_REQUIRED)
                             .serviceConfiguration(service -> service.chunkedEncodingEnabled(false))
+                            .overrideConfiguration(
+                                    client -> client.retryStrategy(retries -> retries.maxAttempts(ATTEMPTS)))
                             .build(),
                     address,
                     sizes);
@@ -349,7 +351,7 @@ public final class S3Blobs implements Blobs {
 
     @Override
     public void forgetUnfinished() throws IOException {
-        bucket.abortUploads();
+        bucket.abortUploads(OBJECTS);
     }
 
     /** Whether there is a blob with what is in a file or a directory. */

@@ -338,6 +338,7 @@ class S3BlobsTest extends BlobsTest {
                 "http://bucket/x",
                 "s3://user:secret@bucket/x",
                 "s3://bucket/x?endpoint=nowhere",
+                "s3://bucket/x?endpoint=http://user:secret@host",
                 "s3://bucket/x?path-style=perhaps",
                 "s3://bucket/x?colour=red",
                 "s3://bucket/x#y",
