@@ -7,29 +7,34 @@ import io.tandem.scheduler.finetune.JobSink.JobOutcome.Succeeded;
 import java.io.IOException;
 import java.util.List;
 
-/** Makes a file of the examples that a job has kept, and its adapter a model. For the jobs' thread. */
-record DistillEnd(JobBook book, JobResults results) {
-    /**
-     * @param last after the job's last step
-     * @throws IOException if a storage is away for now
-     */
-    void conclude(ObjectNode job, JobCheckpoint last, List<AdapterVersion> under, DistilledFile distilled)
-            throws IOException {
+/**
+ * A file of the examples that a job has kept, and its adapter as a model.
+ *
+ * @param last after the job's last step
+ */
+record DistillEnd(
+        JobBook book, JobResults results, JobCheckpoint last, List<AdapterVersion> under, DistilledFile distilled)
+        implements JobEnd {
+    @Override
+    public String what() {
+        return "The results";
+    }
+
+    @Override
+    public String keep(ObjectNode job) throws IOException {
         Succeeded outcome = last.best()
                 .map(best -> new Succeeded(best.adapter(), best.step(), false))
                 .orElseGet(() -> new Succeeded(last.served(), last.step(), false));
-        book.succeed(job, "The results", () -> {
-            String name = results.succeed(job, outcome, under);
-            // It may have come so far before.
-            job.putArray("result_files");
-            keepTables(job, distilled);
-            String file = results.distilled(job, distilled, book.now());
-            return "The job has succeeded; the new model is '" + name + "', and " + file + " has " + distilled.kept()
-                    + " of the " + distilled.of() + " examples.";
-        });
+        String name = results.succeed(job, outcome, under);
+        // It may have come so far before.
+        job.putArray("result_files");
+        keepTables(job);
+        String file = results.distilled(job, distilled, book.now());
+        return "The job has succeeded; the new model is '" + name + "', and " + file + " has " + distilled.kept()
+                + " of the " + distilled.of() + " examples.";
     }
 
-    private void keepTables(ObjectNode job, DistilledFile distilled) {
+    private void keepTables(ObjectNode job) {
         try {
             results.table(job, book.now());
             results.file(job, distilled.table(), DistilledFile.TABLE, book.now());

@@ -118,30 +118,6 @@ final class JobBook {
         say(job, "error", what + ". The job is paused; resume it when the server's disk has room.");
     }
 
-    /**
-     * Ends a job well, unless its results cannot be kept: it pauses if the disk does not take them, and fails if they cannot be
-     * used.
-     *
-     * @param what the results are called
-     * @param keeping keeps them, and answers what the job's end says
-     * @throws IOException if a storage is away for now
-     */
-    void succeed(ObjectNode job, String what, JobThread.Question<String> keeping) throws IOException {
-        try {
-            end(job, JobObject.SUCCEEDED, keeping.answer());
-        } catch (IOException | RuntimeException e) {
-            if (DiskFailure.away(e).isPresent()) {
-                throw e;
-            }
-            LOG.error("the results of job {} cannot be kept", JobObject.id(job), e);
-            if (e instanceof IOException) {
-                pauseUnwritten(job, what + " could not be written: " + DiskFailure.reason(e));
-            } else {
-                end(job, JobObject.FAILED, "the adapter cannot be published: " + JobNews.why(e));
-            }
-        }
-    }
-
     /** Says that files for people are missing, which is no reason to fail: what the job has learned is there. */
     void sayFilesMissing(ObjectNode job, IOException cause) {
         LOG.warn("result files of job {} are missing", JobObject.id(job), cause);
@@ -230,6 +206,11 @@ final class JobBook {
             LOG.error("job {} could not be written and will be tried again", JobObject.id(job), e);
             return false;
         }
+    }
+
+    /** What an event says of a failure. */
+    static String why(Exception failure) {
+        return failure instanceof ApiException ? String.valueOf(failure.getMessage()) : DiskFailure.reason(failure);
     }
 
     long now() {

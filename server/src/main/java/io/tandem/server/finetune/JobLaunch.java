@@ -43,7 +43,7 @@ final class JobLaunch {
     private final JobReaders readers;
     private final JobThread thread;
     private final TrainingAccount account;
-    private final BaseMaker bases;
+    private final JobEnds ends;
     private final Map<String, CompletableFuture<Ready>> readings = new HashMap<>();
     /** In the order in which they were read; nobody passes, or a large job would never start. */
     private final Deque<Ready> waitingForMemory = new ArrayDeque<>();
@@ -83,9 +83,9 @@ final class JobLaunch {
             JobReaders readers,
             JobThread thread,
             TrainingAccount account,
-            BaseMaker bases) {
+            JobEnds ends) {
         this.account = account;
-        this.bases = bases;
+        this.ends = ends;
         this.setup = setup;
         this.budget = new TrainingBudget(setup.device().memoryBytes());
         this.engine = engine;
@@ -171,7 +171,7 @@ final class JobLaunch {
                                     .forEach(trial -> results.dropTrial(job, trial.number()));
                             startReading(job, next.spec(), Optional.of(next), read);
                         },
-                        () -> conclude(job, () -> new SearchEnd(book, results).conclude(job)));
+                        () -> conclude(job, () -> ends.searched(job, tried)));
     }
 
     /** Ends a job that has no more to learn, as soon as what keeps its results is there. */
@@ -266,7 +266,7 @@ final class JobLaunch {
         if (ready.distilled().isPresent()) {
             JobCheckpoint last = work.resumeFrom().orElseThrow();
             DistilledFile distilled = ready.distilled().get();
-            conclude(job, () -> new DistillEnd(book, results).conclude(job, last, work.under(), distilled));
+            conclude(job, () -> ends.distilled(job, last, work.under(), distilled));
             return;
         }
         JobObject.choose(job, JobObject.spec(job), work.settings());
@@ -354,7 +354,7 @@ final class JobLaunch {
         Runnable left = () -> left(job, read);
         JobStay run = ready.trial().isPresent()
                 ? new TrialRun(job, ready.trial().get(), work.started(), book, results, thread, trained, left)
-                : new JobRun(job, work.started(), book, results, book.table(work, step), thread, trained, bases, left);
+                : new JobRun(job, work.started(), book, results, book.table(work, step), thread, trained, ends, left);
         runs.put(ready.id(), run);
         engine.submit(work, run).ifPresent(rejection -> refused(ready, rejection));
     }

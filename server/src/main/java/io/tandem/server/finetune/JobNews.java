@@ -1,7 +1,6 @@
 package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tandem.server.api.ApiException;
 import io.tandem.server.storage.DiskFailure;
 import java.io.IOException;
 import java.util.concurrent.CompletableFuture;
@@ -72,11 +71,6 @@ record JobNews(ObjectNode job, String subject, JobBook book, Executor thread) {
 
     private void failed(Exception e) {
         LOG.error("news of {} could not be written", subject, e);
-        book.say(job, "warn", "The server could not write to its disk: " + why(e) + ".");
-    }
-
-    /** What an event says of a failure. */
-    static String why(Exception failure) {
-        return failure instanceof ApiException ? String.valueOf(failure.getMessage()) : DiskFailure.reason(failure);
+        book.say(job, "warn", "The server could not write to its disk: " + JobBook.why(e) + ".");
     }
 }

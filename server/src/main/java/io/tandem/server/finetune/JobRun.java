@@ -10,17 +10,14 @@ import io.tandem.server.api.JsonBody;
 import io.tandem.server.finetune.JobNews.News;
 import io.tandem.server.storage.DiskFailure;
 import io.tandem.server.storage.JobMetrics;
-import io.tandem.server.storage.document.UnreachableException;
 import java.io.IOException;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,7 +35,7 @@ final class JobRun extends JobStay {
     private final JobMetrics metrics;
     private final JobNews news;
     private final Trained trained;
-    private final BaseMaker bases;
+    private final JobEnds ends;
     private final Runnable left;
     private double seconds;
     private int steps;
@@ -47,7 +44,7 @@ final class JobRun extends JobStay {
     /**
      * @param thread on which everything is kept; drops news when nobody listens any more
      * @param trained called there with the tokens of each step
-     * @param bases writes what comes of the job if that is a base model
+     * @param ends keep what comes of it
      * @param left called there when the engine has let go of the job
      */
     JobRun(
@@ -58,10 +55,10 @@ final class JobRun extends JobStay {
             JobMetrics metrics,
             Executor thread,
             Trained trained,
-            BaseMaker bases,
+            JobEnds ends,
             Runnable left) {
         this.trained = trained;
-        this.bases = bases;
+        this.ends = ends;
         this.job = job;
         this.work = work;
         this.book = book;
@@ -249,7 +246,7 @@ final class JobRun extends JobStay {
                     && work.settings().cadence().examinations() > 0) {
                 distill();
             } else if (outcome instanceof JobOutcome.Succeeded succeeded) {
-                succeed(succeeded);
+                ends.adapter(job, succeeded, work.under());
             } else if (outcome instanceof JobOutcome.Failed failed) {
                 book.end(job, JobObject.FAILED, failed.message());
             } else if (outcome instanceof JobOutcome.Suspended suspended) {
@@ -261,42 +258,15 @@ final class JobRun extends JobStay {
         news.tellLast(conclusion, left);
     }
 
-    /** Others' news do not wait for what takes as long as reading the base model. */
     private void makeBase(JobOutcome.Succeeded outcome) {
         if (JobObject.ended(job)) {
             left.run();
             return;
         }
         number(metrics::flush);
-        book.say(job, "info", "The base model is being written.");
-        var unused = bases.make(job, outcome.adapter())
-                .whenComplete((place, failure) -> news.tellLast(() -> conclude(outcome, place, failure), left));
-    }
-
-    private void conclude(JobOutcome.Succeeded outcome, @Nullable String place, @Nullable Throwable failure)
-            throws IOException {
-        if (place != null) {
-            job.put("fine_tuned_base", place);
-            keepTable();
-            book.end(
-                    job,
-                    JobObject.SUCCEEDED,
-                    "The job has succeeded; the new base model is in " + place
-                            + " of the data directory, as it was after step " + outcome.step()
-                            + ". Serve it with tandem serve --model.");
-        } else if (failure instanceof RejectedExecutionException) {
-            // The server stops, and the next one goes on from the last checkpoint.
-            LOG.info("the base model of job {} is written when the server is there again", JobObject.id(job));
-        } else {
-            LOG.error("the base model of job {} could not be written", JobObject.id(job), failure);
-            book.status(job, JobObject.PAUSED);
-            String why = failure instanceof Exception exception ? JobNews.why(exception) : String.valueOf(failure);
-            book.say(
-                    job,
-                    "error",
-                    "The base model could not be written: " + why
-                            + ". The job is paused; resume it when that is mended.");
-        }
+        var unused = ends.writeBase(job, outcome)
+                .whenComplete((place, failure) ->
+                        news.tellLast(() -> ends.base(job, outcome, place, failure), left));
     }
 
     /** What is left to do is done with the last checkpoint, so that it can be done again. */
@@ -305,32 +275,6 @@ final class JobRun extends JobStay {
             goOnAfterwards();
         } else {
             book.pauseUnwritten(job, "The last checkpoint could not be written");
-        }
-    }
-
-    private void succeed(JobOutcome.Succeeded outcome) throws IOException {
-        book.succeed(job, "The adapter", () -> {
-            String name = results.succeed(job, outcome, work.under());
-            keepTable();
-            String early = outcome.stoppedEarly() ? "; it ended early because the validation loss fell no more" : "";
-            return "The job has succeeded; the new model is '" + name + "', as it was after step " + outcome.step()
-                    + early + ".";
-        });
-    }
-
-    /** The adapter is there by now, so a table that cannot be kept is no reason to fail. */
-    private void keepTable() throws IOException {
-        try {
-            results.table(job, book.now());
-        } catch (UnreachableException e) {
-            throw e;
-        } catch (IOException e) {
-            LOG.warn("the step metrics of job {} could not be made a file", JobObject.id(job), e);
-            book.say(
-                    job,
-                    "warn",
-                    "The job has no result file, because its step metrics could not be kept: " + DiskFailure.reason(e)
-                            + ".");
         }
     }
 

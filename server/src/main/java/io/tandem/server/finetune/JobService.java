@@ -69,7 +69,7 @@ public final class JobService implements AutoCloseable {
         this.results = new JobResults(files, jobs, stores.checkpoints(), stores.adapters(), libraries, config);
         this.book = new JobBook(jobs, clock, results::thinOut);
         this.launch = new JobLaunch(
-                setup, engine, book, results, readers, thread, account, new BaseMaker(setup, jobs, readers));
+                setup, engine, book, results, readers, thread, account, new JobEnds(book, results, setup, readers));
     }
 
     /**

@@ -9,27 +9,21 @@ import io.tandem.server.finetune.search.Trial;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
 
-/** Makes the best trial of a search its job's model, and the trials a table and a figure. For the jobs' thread. */
-record SearchEnd(JobBook book, JobResults results) {
-    /** @throws IOException if a storage is away for now */
-    void conclude(ObjectNode job) throws IOException {
-        List<Trial> trials = SearchProgress.read(job);
-        Optional<Trial> best = SearchTable.best(trials);
-        if (best.isPresent()) {
-            book.succeed(job, "The adapter", () -> keep(job, trials, best.get()));
-        } else {
-            book.end(job, JobObject.FAILED, "all trials of the search failed; the job's events say why");
-        }
+/** The best trial of a search as a model, and the trials as a table and a figure. */
+record SearchEnd(JobBook book, JobResults results, List<Trial> trials, Trial best) implements JobEnd {
+    @Override
+    public String what() {
+        return "The adapter";
     }
 
-    private String keep(ObjectNode job, List<Trial> trials, Trial best) throws IOException {
+    @Override
+    public String keep(ObjectNode job) throws IOException {
         Trial.Evaluation evaluation = best.best().orElseThrow();
         Adapter adapter = results.trialAdapter(job, best.number(), evaluation.steps());
         Succeeded outcome = new Succeeded(adapter, evaluation.steps(), false);
         String name = results.succeed(job, outcome, results.frozen(job).under());
-        keepTables(job, trials);
+        keepTables(job);
         return String.format(
                 Locale.ROOT,
                 "The search has ended; the new model is '%s', trial %d (%s) after step %d with validation loss %.4f.",
@@ -40,7 +34,7 @@ record SearchEnd(JobBook book, JobResults results) {
                 evaluation.loss().orElseThrow());
     }
 
-    private void keepTables(ObjectNode job, List<Trial> trials) {
+    private void keepTables(ObjectNode job) {
         try {
             results.file(job, "trials.csv", SearchTable.csv(trials), book.now());
             results.file(job, "pareto.svg", FrontFigure.svg(trials), book.now());
