@@ -6,6 +6,7 @@ import io.tandem.server.dataset.Dataset;
 import io.tandem.server.dataset.ExampleLines;
 import io.tandem.server.finetune.distill.Distillation;
 import io.tandem.server.finetune.distill.Distillation.Learned;
+import io.tandem.server.finetune.distill.Distillation.Wanted;
 import io.tandem.server.storage.JobStore;
 import java.io.IOException;
 import java.io.InputStream;
@@ -31,6 +32,9 @@ import java.util.TreeSet;
  */
 record DistilledFile(Path examples, Path table, int kept, int of) {
 
+    /** Of a file that can be distilled, since all of their losses are kept with each checkpoint. */
+    static final int MOST_EXAMPLES = 100_000;
+
     static final String FILE = "distilled.jsonl";
     static final String TABLE = "examples.csv";
 
@@ -52,19 +56,19 @@ record DistilledFile(Path examples, Path table, int kept, int of) {
     private record Line(int number, Learned learned) {}
 
     /** @throws ApiException if the file has too many examples, or none to leave out */
-    static void requireMore(JobDistillation wanted, JobData data) {
-        int lines = data.trainingSet().summary().examples();
-        if (lines > JobDistillation.MOST_EXAMPLES || data.training().size() > JobDistillation.MOST_EXAMPLES) {
+    static void requireMore(Wanted wanted, Dataset.Supervised set) {
+        int lines = set.summary().examples();
+        if (lines > MOST_EXAMPLES || set.examples().size() > MOST_EXAMPLES) {
             throw ApiException.invalid(
                     "training_file",
-                    "'training_file' has more than the " + JobDistillation.MOST_EXAMPLES
+                    "'training_file' has more than the " + MOST_EXAMPLES
                             + " examples that can be distilled; split it.");
         }
-        int different = lines - data.trainingSet().summary().duplicates();
-        if (wanted.wanted().examples() >= different) {
+        int different = lines - set.summary().duplicates();
+        if (wanted.examples() >= different) {
             throw ApiException.invalid(
                     "examples",
-                    "'examples' is " + wanted.wanted().examples() + ", and 'training_file' has only " + different
+                    "'examples' is " + wanted.examples() + ", and 'training_file' has only " + different
                             + " different ones.");
         }
     }
@@ -72,19 +76,21 @@ record DistilledFile(Path examples, Path table, int kept, int of) {
     /**
      * Chooses the examples and writes the files.
      *
-     * @param trajectories of the job's examples
+     * @param set what the training file has
+     * @param trajectories of its examples
+     * @param training the file
      * @param scratch where the files go
      */
     static DistilledFile write(
-            JobDistillation wanted,
-            JobData data,
+            Wanted wanted,
+            Dataset.Supervised set,
             Trajectories trajectories,
             long seed,
             Source training,
             Scratch scratch)
             throws IOException {
-        List<Line> lines = lines((Dataset.Supervised) data.trainingSet(), trajectories);
-        Distillation chosen = Distillation.of(lines.stream().map(Line::learned).toList(), wanted.wanted(), seed);
+        List<Line> lines = lines(set, trajectories);
+        Distillation chosen = Distillation.of(lines.stream().map(Line::learned).toList(), wanted, seed);
         SortedSet<Integer> kept = new TreeSet<>();
         chosen.chosen().forEach(at -> kept.add(lines.get(at).number()));
         Path examples = scratch.write(FILE, out -> {
@@ -93,8 +99,7 @@ record DistilledFile(Path examples, Path table, int kept, int of) {
             }
         });
         Path table = scratch.write(TABLE, out -> table(lines, chosen, trajectories.times(), out));
-        return new DistilledFile(
-                examples, table, kept.size(), data.trainingSet().summary().examples());
+        return new DistilledFile(examples, table, kept.size(), set.summary().examples());
     }
 
     private static void table(List<Line> lines, Distillation distillation, int times, Writer out) throws IOException {

@@ -64,7 +64,7 @@ record JobData(Dataset trainingSet, List<Example> training, List<Example> valida
             requireLearning("training_file", data.training, invocation);
             requireLearning("validation_file", data.validation, invocation);
         });
-        spec.distillation().ifPresent(wanted -> DistilledFile.requireMore(wanted, data));
+        spec.distillation().ifPresent(wanted -> DistilledFile.requireMore(wanted.wanted(), (Dataset.Supervised) training));
         return data;
     }
 

@@ -22,9 +22,6 @@ record JobDistillation(Wanted wanted, int examinations) {
     /** Beside its hyperparameters. */
     static final Set<String> FIELDS = Set.of(EXAMPLES, CLUSTERS, CUTOFF, EXAMINATIONS);
 
-    /** Of a file that can be distilled, since all of their losses are kept with each checkpoint. */
-    static final int MOST_EXAMPLES = 100_000;
-
     private static final int MOST_CLUSTERS = 100;
     private static final double MOST_CUTOFF = 0.9;
     private static final double USUAL_CUTOFF = 0.2;
@@ -34,7 +31,7 @@ record JobDistillation(Wanted wanted, int examinations) {
     /** @throws io.tandem.server.api.ApiException naming the field that is wrong */
     static JobDistillation parse(JsonBody method) {
         JsonBody settings = method.optionalObject(TYPE).orElseThrow(() -> method.invalid(TYPE, "is required."));
-        int examples = settings.optionalInt(EXAMPLES, 1, MOST_EXAMPLES)
+        int examples = settings.optionalInt(EXAMPLES, 1, DistilledFile.MOST_EXAMPLES)
                 .orElseThrow(() -> settings.invalid(EXAMPLES, "is required: it is how many are kept."));
         settings.optionalObject("hyperparameters")
                 .filter(hyper -> hyper.find("early_stopping_patience") != null)

@@ -11,6 +11,7 @@ import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.TenantId;
+import io.tandem.server.dataset.Dataset;
 import io.tandem.server.dataset.DatasetSummary;
 import io.tandem.server.finetune.search.SearchTable;
 import io.tandem.server.finetune.search.Trial;
@@ -236,7 +237,9 @@ final class JobLaunch {
                 data.validation(),
                 settings,
                 spec.weight(),
-                results.latestCheckpoint(trial.map(task -> task.checkpoints(id)).orElse(id)));
+                trial.isPresent()
+                        ? results.latestTrialCheckpoint(unchanged, trial.get().trial().number())
+                        : results.latestCheckpoint(unchanged));
         setup.device().requireShape(spec.method());
         MemoryPlan plan =
                 setup.device().requireFits("hyperparameters", setup.device().memory(spec, work.totalSteps()));
@@ -251,8 +254,8 @@ final class JobLaunch {
             return Optional.empty();
         }
         return Optional.of(DistilledFile.write(
-                spec.distillation().get(),
-                data,
+                spec.distillation().get().wanted(),
+                (Dataset.Supervised) data.trainingSet(),
                 end.get().trajectories(),
                 work.settings().seed(),
                 () -> results.open(job, spec.trainingFile())

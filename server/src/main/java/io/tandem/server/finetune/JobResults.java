@@ -161,23 +161,26 @@ record JobResults(
     }
 
     /** Keeps a checkpoint of a search's trial, which cannot be called. */
-    void trialCheckpoint(ObjectNode job, TrialTask task, JobCheckpoint checkpoint, long now) throws IOException {
-        checkpoints.save(task.checkpoints(JobObject.id(job)), checkpoint, JobObject.checkpoint(job, checkpoint, now));
+    void trialCheckpoint(ObjectNode job, int trial, JobCheckpoint checkpoint, long now) throws IOException {
+        checkpoints.save(trialId(job, trial), checkpoint, JobObject.checkpoint(job, checkpoint, now));
     }
 
     boolean hasCheckpoint(ObjectNode job, int step) throws IOException {
         return checkpoints.has(JobObject.id(job), step);
     }
 
-    boolean hasTrialCheckpoint(ObjectNode job, TrialTask task, int step) throws IOException {
-        return checkpoints.has(task.checkpoints(JobObject.id(job)), step);
+    boolean hasTrialCheckpoint(ObjectNode job, int trial, int step) throws IOException {
+        return checkpoints.has(trialId(job, trial), step);
     }
 
     /** The adapter of a search's trial after a step. */
     Adapter trialAdapter(ObjectNode job, int trial, int step) throws IOException {
-        return checkpoints
-                .at(CheckpointStore.trial(JobObject.id(job), trial), step)
-                .served();
+        return checkpoints.at(trialId(job, trial), step).served();
+    }
+
+    /** What stands for the job's id where a trial's checkpoints are meant. */
+    private static String trialId(ObjectNode job, int trial) {
+        return CheckpointStore.trial(JobObject.id(job), trial);
     }
 
     /** Lets go of a trial that is out of the search. */
@@ -190,8 +193,13 @@ record JobResults(
     }
 
     /** What a job goes on from. */
-    Optional<JobCheckpoint> latestCheckpoint(String jobId) throws IOException {
-        return checkpoints.latest(jobId);
+    Optional<JobCheckpoint> latestCheckpoint(ObjectNode job) throws IOException {
+        return checkpoints.latest(JobObject.id(job));
+    }
+
+    /** What a search's trial goes on from. */
+    Optional<JobCheckpoint> latestTrialCheckpoint(ObjectNode job, int trial) throws IOException {
+        return checkpoints.latest(trialId(job, trial));
     }
 
     /**

@@ -111,7 +111,7 @@ public final class JobService implements AutoCloseable {
         return readers.dryRun(() -> {
             JobSpec.requireSmall(body);
             requireThere(tenant, spec);
-            FrozenAdapters frozen = spec.below().find(libraries.apply(tenant)).requireBelow(spec.method());
+            FrozenAdapters frozen = spec.frozen(libraries.apply(tenant)).requireBelow(spec.method());
             JobData data = JobData.read(spec, frozen, files.apply(tenant)::open, setup);
             return new DryRun(spec, data, frozen, setup.device())
                     .answer(setup.model().tokenizer());
@@ -154,7 +154,7 @@ public final class JobService implements AutoCloseable {
             }
             libraries.apply(tenant).requireRoom();
             requireTokens(tenant);
-            FrozenAdapters frozen = spec.below().find(libraries.apply(tenant));
+            FrozenAdapters frozen = spec.frozen(libraries.apply(tenant));
             spec.alternatives().forEach(alternative -> frozen.requireBelow(alternative.method()));
             ObjectNode job = JobObject.create(
                     tenant, spec, frozen, body.node().deepCopy(), setup.model().identity(), book.now());

@@ -9,6 +9,7 @@ import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.scheduler.finetune.LearningRateSchedule;
 import io.tandem.scheduler.finetune.Objective;
 import io.tandem.scheduler.inference.InferenceRequest;
+import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
@@ -132,6 +133,15 @@ public record JobSpec(
     /** Of a search, what its trials may be, each as long as the longest; of other jobs, just what they are. */
     List<JobSpec> alternatives() {
         return search.map(JobSearch::alternatives).orElse(List.of(this));
+    }
+
+    /**
+     * What the new adapter is trained on top of, in its current versions.
+     *
+     * @throws ApiException if there is no such adapter, or there are too many one above the other
+     */
+    FrozenAdapters frozen(AdapterLibrary library) {
+        return below.find(library);
     }
 
     /** @param search of which the hyperparameters are a trial's */

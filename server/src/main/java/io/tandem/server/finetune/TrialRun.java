@@ -104,7 +104,7 @@ final class TrialRun extends JobStay {
     }
 
     private void keep(JobCheckpoint checkpoint) throws IOException {
-        results.trialCheckpoint(job, task, checkpoint, book.now());
+        results.trialCheckpoint(job, task.trial().number(), checkpoint, book.now());
     }
 
     @Override
@@ -125,7 +125,7 @@ final class TrialRun extends JobStay {
     }
 
     private void succeed(JobOutcome.Succeeded succeeded) throws IOException {
-        if (!results.hasTrialCheckpoint(job, task, succeeded.step())) {
+        if (!results.hasTrialCheckpoint(job, task.trial().number(), succeeded.step())) {
             book.pauseUnwritten(job, task + " could not be written");
             return;
         }

@@ -5,7 +5,6 @@ import io.tandem.server.finetune.search.Configuration;
 import io.tandem.server.finetune.search.Halving.Task;
 import io.tandem.server.finetune.search.Proposals;
 import io.tandem.server.finetune.search.Trial;
-import io.tandem.server.storage.CheckpointStore;
 import java.util.List;
 import java.util.Optional;
 
@@ -39,11 +38,6 @@ record TrialTask(JobSearch search, Trial trial, Task task) {
     /** Of all rungs; the task is its beginning. */
     JobSpec spec() {
         return search.spec(trial.configuration());
-    }
-
-    /** What stands for the job's id where its checkpoints are meant. */
-    String checkpoints(String jobId) {
-        return CheckpointStore.trial(jobId, trial.number());
     }
 
     /** As in "Trial 3/16 (peft=dora, rank=4)". */
