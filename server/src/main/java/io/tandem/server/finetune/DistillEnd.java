@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome.Succeeded;
+import io.tandem.server.finetune.distill.DistilledFile;
 import java.io.IOException;
 import java.util.List;
 

@@ -10,6 +10,7 @@ import io.tandem.server.dataset.Dataset;
 import io.tandem.server.dataset.DatasetReader;
 import io.tandem.server.dataset.InvalidDataset;
 import io.tandem.server.dataset.Tags;
+import io.tandem.server.finetune.distill.DistilledFile;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.Channels;

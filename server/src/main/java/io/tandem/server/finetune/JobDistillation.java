@@ -3,6 +3,7 @@ package io.tandem.server.finetune;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.finetune.distill.Distillation.Wanted;
+import io.tandem.server.finetune.distill.DistilledFile;
 import java.util.Set;
 
 /**

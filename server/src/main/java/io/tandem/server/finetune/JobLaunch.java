@@ -13,6 +13,8 @@ import io.tandem.server.api.ApiException;
 import io.tandem.server.api.TenantId;
 import io.tandem.server.dataset.Dataset;
 import io.tandem.server.dataset.DatasetSummary;
+import io.tandem.server.finetune.distill.DistilledFile;
+import io.tandem.server.finetune.search.SearchProgress;
 import io.tandem.server.finetune.search.SearchTable;
 import io.tandem.server.finetune.search.Trial;
 import io.tandem.server.storage.DiskFailure;

@@ -9,6 +9,7 @@ import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.TenantId;
 import io.tandem.server.config.FinetuneConfig;
+import io.tandem.server.finetune.distill.DistilledFile;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.AdapterStore.Named;
 import io.tandem.server.storage.Blobs;

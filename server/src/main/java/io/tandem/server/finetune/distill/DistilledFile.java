@@ -1,10 +1,9 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.distill;
 
 import io.tandem.scheduler.finetune.Trajectories;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.dataset.Dataset;
 import io.tandem.server.dataset.ExampleLines;
-import io.tandem.server.finetune.distill.Distillation;
 import io.tandem.server.finetune.distill.Distillation.Learned;
 import io.tandem.server.finetune.distill.Distillation.Wanted;
 import io.tandem.server.storage.JobStore;
@@ -30,22 +29,22 @@ import java.util.TreeSet;
  * @param kept how many examples it has
  * @param of so many of the training file
  */
-record DistilledFile(Path examples, Path table, int kept, int of) {
+public record DistilledFile(Path examples, Path table, int kept, int of) {
 
     /** Of a file that can be distilled, since all of their losses are kept with each checkpoint. */
-    static final int MOST_EXAMPLES = 100_000;
+    public static final int MOST_EXAMPLES = 100_000;
 
-    static final String FILE = "distilled.jsonl";
-    static final String TABLE = "examples.csv";
+    public static final String FILE = "distilled.jsonl";
+    public static final String TABLE = "examples.csv";
 
     /** Opens the training file, for whoever closes it. */
-    interface Source {
+    public interface Source {
         FileChannel open() throws IOException;
     }
 
     /** Writes files. */
-    interface Scratch {
-        Path write(String name, JobStore.Content content) throws IOException;
+    public interface Scratch {
+    public     Path write(String name, JobStore.Content content) throws IOException;
     }
 
     /**
@@ -56,7 +55,7 @@ record DistilledFile(Path examples, Path table, int kept, int of) {
     private record Line(int number, Learned learned) {}
 
     /** @throws ApiException if the file has too many examples, or none to leave out */
-    static void requireMore(Wanted wanted, Dataset.Supervised set) {
+    public static void requireMore(Wanted wanted, Dataset.Supervised set) {
         int lines = set.summary().examples();
         if (lines > MOST_EXAMPLES || set.examples().size() > MOST_EXAMPLES) {
             throw ApiException.invalid(
@@ -81,7 +80,7 @@ record DistilledFile(Path examples, Path table, int kept, int of) {
      * @param training the file
      * @param scratch where the files go
      */
-    static DistilledFile write(
+    public static DistilledFile write(
             Wanted wanted,
             Dataset.Supervised set,
             Trajectories trajectories,

@@ -1,11 +1,8 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.search;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tandem.server.finetune.search.Configuration;
-import io.tandem.server.finetune.search.SearchTable;
-import io.tandem.server.finetune.search.Trial;
 import io.tandem.server.finetune.search.Trial.Evaluation;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,7 +10,7 @@ import java.util.OptionalDouble;
 import java.util.Set;
 
 /** The trials of a search in its job's object, where clients see them and from which the search goes on. */
-final class SearchProgress {
+public final class SearchProgress {
     private static final String FIELD = "search";
     private static final String TRIALS = "trials";
     private static final String BEST = "best_trial";
@@ -30,7 +27,7 @@ final class SearchProgress {
     private SearchProgress() {}
 
     /** Those that were evaluated, by their numbers. */
-    static List<Trial> read(ObjectNode job) {
+    public static List<Trial> read(ObjectNode job) {
         List<Trial> trials = new ArrayList<>();
         for (JsonNode trial : job.path(FIELD).path(TRIALS)) {
             List<Evaluation> evaluations = new ArrayList<>();
@@ -52,7 +49,7 @@ final class SearchProgress {
     }
 
     /** Puts a trial with a new evaluation into the job. */
-    static void put(ObjectNode job, Trial evaluated) {
+    public static void put(ObjectNode job, Trial evaluated) {
         List<Trial> trials = new ArrayList<>(read(job));
         int at = evaluated.number() - 1;
         if (at < trials.size()) {
