@@ -8,6 +8,9 @@ import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.dataset.DatasetSummary;
 import io.tandem.server.dataset.TokenPreview;
+import io.tandem.server.finetune.spec.FrozenAdapters;
+import io.tandem.server.finetune.spec.JobSpec;
+import io.tandem.server.finetune.spec.TrainingDevice;
 import io.tandem.server.text.Tokenizer;
 import java.util.Locale;
 

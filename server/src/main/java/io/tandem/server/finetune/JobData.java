@@ -11,6 +11,8 @@ import io.tandem.server.dataset.DatasetReader;
 import io.tandem.server.dataset.InvalidDataset;
 import io.tandem.server.dataset.Tags;
 import io.tandem.server.finetune.distill.DistilledFile;
+import io.tandem.server.finetune.spec.FrozenAdapters;
+import io.tandem.server.finetune.spec.JobSpec;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.Channels;

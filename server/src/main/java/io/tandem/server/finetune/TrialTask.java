@@ -5,6 +5,8 @@ import io.tandem.server.finetune.search.Configuration;
 import io.tandem.server.finetune.search.Halving.Task;
 import io.tandem.server.finetune.search.Proposals;
 import io.tandem.server.finetune.search.Trial;
+import io.tandem.server.finetune.spec.JobSearch;
+import io.tandem.server.finetune.spec.JobSpec;
 import java.util.List;
 import java.util.Optional;
 

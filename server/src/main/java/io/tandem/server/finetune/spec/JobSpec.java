@@ -1,4 +1,4 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.spec;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -131,7 +131,7 @@ public record JobSpec(
     }
 
     /** Of a search, what its trials may be, each as long as the longest; of other jobs, just what they are. */
-    List<JobSpec> alternatives() {
+    public List<JobSpec> alternatives() {
         return search.map(JobSearch::alternatives).orElse(List.of(this));
     }
 
@@ -140,7 +140,7 @@ public record JobSpec(
      *
      * @throws ApiException if there is no such adapter, or there are too many one above the other
      */
-    FrozenAdapters frozen(AdapterLibrary library) {
+    public FrozenAdapters frozen(AdapterLibrary library) {
         return below.find(library);
     }
 
@@ -216,7 +216,7 @@ public record JobSpec(
      *
      * @throws io.tandem.server.api.ApiException naming the field that is too large
      */
-    static void requireSmall(JsonBody body) {
+    public static void requireSmall(JsonBody body) {
         Metadata.read(body);
         if (body.node().toString().length() > MAX_CHARS) {
             throw body.invalid(
@@ -287,7 +287,7 @@ public record JobSpec(
                 : Optional.of(hyper.optionalNumber(field, min, max).orElse(min));
     }
 
-    static int ceilDiv(int number, int divisor) {
+    public static int ceilDiv(int number, int divisor) {
         return (number + divisor - 1) / divisor;
     }
 

@@ -1,4 +1,4 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.spec;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
@@ -12,8 +12,8 @@ import java.util.Set;
  * @param wanted of the examples
  * @param examinations how often their losses are measured
  */
-record JobDistillation(Wanted wanted, int examinations) {
-    static final String TYPE = "distill";
+public record JobDistillation(Wanted wanted, int examinations) {
+    public static final String TYPE = "distill";
 
     private static final String EXAMPLES = "examples";
     private static final String CLUSTERS = "clusters";
@@ -49,7 +49,7 @@ record JobDistillation(Wanted wanted, int examinations) {
     }
 
     /** As a client sees it. */
-    ObjectNode shown() {
+    public ObjectNode shown() {
         return JsonBody.MAPPER
                 .createObjectNode()
                 .put(EXAMPLES, wanted.examples())

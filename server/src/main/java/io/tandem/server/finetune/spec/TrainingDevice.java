@@ -1,4 +1,4 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.spec;
 
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.MemoryPlan;
@@ -40,7 +40,7 @@ public record TrainingDevice(
     }
 
     /** @param totalSteps of the job */
-    MemoryPlan memory(JobSpec spec, int totalSteps) {
+    public MemoryPlan memory(JobSpec spec, int totalSteps) {
         int sensed = spec.learning().sensedLayers(model.layers(), totalSteps);
         return memory(spec.method(), spec.optimizer()).plus(MemoryPlan.sensing(model, limits.lanes(), sensed));
     }
@@ -50,7 +50,7 @@ public record TrainingDevice(
      *
      * @throws ApiException if one of them cannot be trained here at all
      */
-    JobSpec largest(List<JobSpec> specs) {
+    public JobSpec largest(List<JobSpec> specs) {
         specs.forEach(spec -> {
             requireShape(spec.method());
             requireTeacher(spec.learning());
@@ -62,7 +62,7 @@ public record TrainingDevice(
     }
 
     /** @throws ApiException if it learns from a teacher, and there is none */
-    void requireTeacher(LearningPolicy policy) {
+    public void requireTeacher(LearningPolicy policy) {
         if (policy instanceof TeacherPolicy && limits.teacher().isEmpty()) {
             throw ApiException.invalid(
                     JobLearns.FIELD,
@@ -72,7 +72,7 @@ public record TrainingDevice(
     }
 
     /** @throws ApiException if adapters of the rank have no place on the device, or the model lacks one of the modules */
-    void requireShape(PeftMethod method) {
+    public void requireShape(PeftMethod method) {
         AdapterConfig config = method.config();
         Set<String> known = model.modules().stream().map(TargetModule::label).collect(Collectors.toSet());
         // Whoever names none means those of the usual ones that the model has.
@@ -163,7 +163,7 @@ public record TrainingDevice(
      * @param field of the request that asks for it
      * @throws ApiException with the numbers, if the plan is more than training may take
      */
-    MemoryPlan requireFits(String field, PeftMethod method, OptimizerConfig optimizer) {
+    public MemoryPlan requireFits(String field, PeftMethod method, OptimizerConfig optimizer) {
         requireShape(method);
         return requireFits(field, memory(method, optimizer));
     }
@@ -172,7 +172,7 @@ public record TrainingDevice(
      * @param plan of the job
      * @throws ApiException as above
      */
-    MemoryPlan requireFits(String field, MemoryPlan plan) {
+    public MemoryPlan requireFits(String field, MemoryPlan plan) {
         if (plan.total() > memoryBytes) {
             throw ApiException.invalid(
                     field,
@@ -193,7 +193,7 @@ public record TrainingDevice(
      *
      * @param learning those that go backward too
      */
-    double seconds(long tokens, long learning) {
+    public double seconds(long tokens, long learning) {
         Map<CostKind, Double> costs = latency.get().secondsPerUnit();
         double forward = cost(costs, CostKind.COMPUTED_ROW) + cost(costs, CostKind.FORWARD_ROW);
         return tokens * forward + learning * model.layers() * cost(costs, CostKind.BACKWARD_ROW_LAYER);

@@ -1,4 +1,4 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.spec;
 
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.method.GrowthSettings;

@@ -1,4 +1,4 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.spec;
 
 import io.tandem.scheduler.finetune.FinetuneJob.Cadence;
 import io.tandem.server.api.JsonBody;

@@ -1,4 +1,4 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.spec;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -19,8 +19,8 @@ import java.util.Set;
  * @param halving how long they are trained
  * @param preferences whether they learn preferences
  */
-record JobSearch(JsonBody body, JsonBody hyper, SearchSpace space, Halving halving, boolean preferences) {
-    static final String TYPE = "search";
+public record JobSearch(JsonBody body, JsonBody hyper, SearchSpace space, Halving halving, boolean preferences) {
+    public static final String TYPE = "search";
     private static final String HYPERPARAMETERS = "hyperparameters";
     private static final String OBJECTIVE = "objective";
     private static final String EPOCHS = "n_epochs";
@@ -96,7 +96,7 @@ record JobSearch(JsonBody body, JsonBody hyper, SearchSpace space, Halving halvi
     }
 
     /** The job of a trial, if it goes through all rungs. */
-    JobSpec spec(Configuration configuration) {
+    public JobSpec spec(Configuration configuration) {
         ObjectNode all = hyper.node().deepCopy();
         configuration.values().properties().forEach(value -> all.set(value.getKey(), value.getValue()));
         all.put(EPOCHS, halving.epochs());
@@ -112,7 +112,7 @@ record JobSearch(JsonBody body, JsonBody hyper, SearchSpace space, Halving halvi
     }
 
     /** As a client sees it. */
-    ObjectNode shown() {
+    public ObjectNode shown() {
         JsonNode asked = body.node().path("method").path(TYPE);
         ObjectNode shown = asked instanceof ObjectNode given ? given.deepCopy() : JsonBody.MAPPER.createObjectNode();
         shown.put("trials", halving.trials());

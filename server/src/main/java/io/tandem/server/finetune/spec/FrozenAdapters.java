@@ -1,4 +1,4 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.spec;
 
 import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.method.PeftMethod;
@@ -19,8 +19,8 @@ import java.util.stream.Stream;
  * @param under below all of its examples, the lowest first
  * @param controls by label, what is below the examples of that label besides
  */
-record FrozenAdapters(List<AdapterVersion> under, SortedMap<String, AdapterVersion> controls) {
-    FrozenAdapters {
+public record FrozenAdapters(List<AdapterVersion> under, SortedMap<String, AdapterVersion> controls) {
+    public FrozenAdapters {
         under = List.copyOf(under);
         controls = Collections.unmodifiableSortedMap(new TreeMap<>(controls));
     }
@@ -30,7 +30,7 @@ record FrozenAdapters(List<AdapterVersion> under, SortedMap<String, AdapterVersi
      *
      * @throws ApiException naming the field
      */
-    FrozenAdapters requireBelow(PeftMethod method) {
+    public FrozenAdapters requireBelow(PeftMethod method) {
         requireOnce("under", method.fullModules(), under);
         for (AdapterVersion control : controls.values()) {
             requireOnce(
@@ -79,12 +79,12 @@ record FrozenAdapters(List<AdapterVersion> under, SortedMap<String, AdapterVersi
     }
 
     /** Those under one example. */
-    Stream<AdapterVersion> below(Example example) {
+    public Stream<AdapterVersion> below(Example example) {
         return Stream.concat(under.stream(), example.control().stream());
     }
 
     /** The most that come before an example. */
-    int virtualTokens() {
+    public int virtualTokens() {
         return Stream.concat(under.stream(), controls.values().stream())
                 .mapToInt(version -> version.adapter().virtualTokens())
                 .max()
