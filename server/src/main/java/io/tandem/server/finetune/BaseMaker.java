@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.HeldWeights;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.quantized.QuantizedBase;
+import io.tandem.server.finetune.data.JobReaders;
+import io.tandem.server.finetune.data.TrainingSetup;
 import io.tandem.server.finetune.spec.TrainingDevice;
 import io.tandem.server.storage.JobStore;
 import java.io.IOException;

@@ -8,6 +8,7 @@ import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.dataset.DatasetSummary;
 import io.tandem.server.dataset.TokenPreview;
+import io.tandem.server.finetune.data.JobData;
 import io.tandem.server.finetune.spec.FrozenAdapters;
 import io.tandem.server.finetune.spec.JobSpec;
 import io.tandem.server.finetune.spec.TrainingDevice;

@@ -35,7 +35,7 @@ import java.util.stream.Collectors;
 public record TrainingDevice(
         ModelConfig model, KernelsConfig limits, long memoryBytes, Supplier<LatencyReport> latency) {
 
-    MemoryPlan memory(PeftMethod method, OptimizerConfig optimizer) {
+    public MemoryPlan memory(PeftMethod method, OptimizerConfig optimizer) {
         return MemoryPlan.training(model, limits, method, optimizer);
     }
 

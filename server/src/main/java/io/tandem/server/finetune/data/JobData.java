@@ -1,4 +1,4 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.data;
 
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Invocation;
@@ -29,10 +29,10 @@ import java.util.Optional;
  * @param training its examples
  * @param validation those of the validation file
  */
-record JobData(Dataset trainingSet, List<Example> training, List<Example> validation) {
+public record JobData(Dataset trainingSet, List<Example> training, List<Example> validation) {
 
     /** Where files are. */
-    interface Files {
+    public interface Files {
         /** The content of a file, for whoever closes it; empty if there is none. */
         Optional<FileChannel> open(String file) throws IOException;
     }
@@ -43,7 +43,7 @@ record JobData(Dataset trainingSet, List<Example> training, List<Example> valida
      * @param frozen what the job stands on
      * @throws ApiException naming the file that is wrong and its lines
      */
-    static JobData read(JobSpec spec, FrozenAdapters frozen, Files files, TrainingSetup setup) throws IOException {
+    public static JobData read(JobSpec spec, FrozenAdapters frozen, Files files, TrainingSetup setup) throws IOException {
         // One adapter of a stack has virtual tokens.
         int virtual = spec.alternatives().stream()
                 .mapToInt(alternative -> alternative.method().virtualTokens())
@@ -110,7 +110,7 @@ record JobData(Dataset trainingSet, List<Example> training, List<Example> valida
                         : "'" + field + "' has preference pairs, which only the method 'dpo' can use.");
     }
 
-    static ApiException missing(String field, String file) {
+    public static ApiException missing(String field, String file) {
         return ApiException.invalid(field, "'" + field + "': there is no file '" + file + "'.");
     }
 

@@ -1,4 +1,4 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.data;
 
 import io.tandem.server.api.ApiException;
 import java.util.OptionalLong;
@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * of other jobs. Cancelling a reading interrupts its thread, which ends it at its next piece of the file or its next
  * answer.
  */
-final class JobReaders implements AutoCloseable {
+public final class JobReaders implements AutoCloseable {
     /** Longest that reading the files of a job may take. */
     private static final long JOB_SECONDS = 3600;
     /** Longest that a dry run may take. */
@@ -29,7 +29,7 @@ final class JobReaders implements AutoCloseable {
 
     private static final int JOB_THREADS = 2;
     /** Dry runs that may wait for the one before them. */
-    static final int WAITING_DRY_RUNS = 8;
+    public static final int WAITING_DRY_RUNS = 8;
 
     // Jobs are as many as scheduler.max-queued-jobs lets in, so their queue is bounded already.
     private final ExecutorService jobs = pool(JOB_THREADS, new LinkedBlockingQueue<>(), "fine-tuning-reader");
@@ -40,7 +40,7 @@ final class JobReaders implements AutoCloseable {
     private final long jobSeconds;
     private final long dryRunSeconds;
 
-    JobReaders() {
+    public JobReaders() {
         this(JOB_SECONDS, DRY_RUN_SECONDS);
     }
 
@@ -54,17 +54,17 @@ final class JobReaders implements AutoCloseable {
     }
 
     /** Reads what a job needs. */
-    <T> CompletableFuture<T> read(Callable<T> reading) {
+    public <T> CompletableFuture<T> read(Callable<T> reading) {
         return start(jobs, OptionalLong.of(jobSeconds), reading);
     }
 
     /** Makes the weights that a job starts with; for as long as that takes, as it grows with the model and says how far it is. */
-    <T> CompletableFuture<T> prepare(Callable<T> making) {
+    public <T> CompletableFuture<T> prepare(Callable<T> making) {
         return start(weights, OptionalLong.empty(), making);
     }
 
     /** Reads what a dry run needs; fails with an {@link ApiException} if too many wait. */
-    <T> CompletableFuture<T> dryRun(Callable<T> reading) {
+    public <T> CompletableFuture<T> dryRun(Callable<T> reading) {
         return start(dryRuns, OptionalLong.of(dryRunSeconds), reading);
     }
 

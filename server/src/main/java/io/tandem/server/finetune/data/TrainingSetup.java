@@ -1,4 +1,4 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.data;
 
 import io.tandem.kernels.adapter.method.BaseWeights;
 import io.tandem.kernels.weights.ModelFiles;

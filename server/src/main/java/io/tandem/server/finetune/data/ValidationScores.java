@@ -1,4 +1,4 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.data;
 
 import io.tandem.scheduler.JobEngine;
 import io.tandem.scheduler.Rejection;
