@@ -3,6 +3,7 @@ package io.tandem.server.finetune;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome.Succeeded;
+import io.tandem.server.finetune.state.JobBook;
 import java.io.IOException;
 import java.util.List;
 

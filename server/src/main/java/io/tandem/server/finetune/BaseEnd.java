@@ -1,6 +1,7 @@
 package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.finetune.state.JobBook;
 import java.io.IOException;
 
 /**

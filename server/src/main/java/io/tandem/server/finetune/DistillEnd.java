@@ -5,6 +5,7 @@ import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome.Succeeded;
 import io.tandem.server.finetune.distill.DistilledFile;
+import io.tandem.server.finetune.state.JobBook;
 import java.io.IOException;
 import java.util.List;
 

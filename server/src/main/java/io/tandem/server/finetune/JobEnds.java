@@ -9,6 +9,8 @@ import io.tandem.server.finetune.data.TrainingSetup;
 import io.tandem.server.finetune.distill.DistilledFile;
 import io.tandem.server.finetune.search.SearchTable;
 import io.tandem.server.finetune.search.Trial;
+import io.tandem.server.finetune.state.JobBook;
+import io.tandem.server.finetune.state.JobObject;
 import io.tandem.server.storage.DiskFailure;
 import java.io.IOException;
 import java.util.List;

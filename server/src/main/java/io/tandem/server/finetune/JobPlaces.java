@@ -1,6 +1,7 @@
 package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.finetune.state.JobObject;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;

@@ -13,6 +13,7 @@ import io.tandem.server.finetune.distill.DistilledFile;
 import io.tandem.server.finetune.spec.FrozenAdapters;
 import io.tandem.server.finetune.spec.JobDistillation;
 import io.tandem.server.finetune.spec.JobSpec;
+import io.tandem.server.finetune.state.JobObject;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.AdapterStore.Named;
 import io.tandem.server.storage.Blobs;

@@ -6,6 +6,7 @@ import io.tandem.scheduler.finetune.JobSink.JobOutcome.Succeeded;
 import io.tandem.server.finetune.search.FrontFigure;
 import io.tandem.server.finetune.search.SearchTable;
 import io.tandem.server.finetune.search.Trial;
+import io.tandem.server.finetune.state.JobBook;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;

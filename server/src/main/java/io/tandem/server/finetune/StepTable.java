@@ -1,6 +1,8 @@
 package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.finetune.state.JobBook;
+import io.tandem.server.finetune.state.JobObject;
 import io.tandem.server.storage.DiskFailure;
 import io.tandem.server.storage.document.UnreachableException;
 import java.io.IOException;

@@ -8,6 +8,8 @@ import io.tandem.server.api.JsonBody;
 import io.tandem.server.finetune.search.SearchProgress;
 import io.tandem.server.finetune.search.Trial;
 import io.tandem.server.finetune.search.Trial.Evaluation;
+import io.tandem.server.finetune.state.JobBook;
+import io.tandem.server.finetune.state.JobObject;
 import java.io.IOException;
 import java.util.Locale;
 import java.util.Optional;

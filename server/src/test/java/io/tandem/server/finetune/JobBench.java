@@ -34,6 +34,7 @@ import io.tandem.server.config.FinetuneConfig;
 import io.tandem.server.finetune.data.TrainingSetup;
 import io.tandem.server.finetune.spec.JobSpec;
 import io.tandem.server.finetune.spec.TrainingDevice;
+import io.tandem.server.finetune.state.JobObject;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.CheckpointStore;
 import io.tandem.server.storage.DataDirectory;

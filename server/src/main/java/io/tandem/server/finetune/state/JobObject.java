@@ -1,4 +1,4 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.state;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.finetune.FinetuneJob.Settings;
@@ -24,15 +24,15 @@ import java.util.Set;
  * OpenAI's {@code fine_tuning.job}, {@code fine_tuning.job.event} and {@code fine_tuning.job.checkpoint} objects, with
  * every field of their schemas.
  */
-final class JobObject {
-    static final String STATUS = "status";
-    static final String VALIDATING = "validating_files";
-    static final String QUEUED = "queued";
-    static final String RUNNING = "running";
-    static final String PAUSED = "paused";
-    static final String SUCCEEDED = "succeeded";
-    static final String FAILED = "failed";
-    static final String CANCELLED = "cancelled";
+public final class JobObject {
+    public static final String STATUS = "status";
+    public static final String VALIDATING = "validating_files";
+    public static final String QUEUED = "queued";
+    public static final String RUNNING = "running";
+    public static final String PAUSED = "paused";
+    public static final String SUCCEEDED = "succeeded";
+    public static final String FAILED = "failed";
+    public static final String CANCELLED = "cancelled";
 
     private static final String AUTO = "auto";
     private static final String REQUEST = "request";
@@ -46,7 +46,7 @@ final class JobObject {
      * @param frozen what the job stands on
      * @param base identity of the base model
      */
-    static ObjectNode create(
+    public static ObjectNode create(
             TenantId tenant, JobSpec spec, FrozenAdapters frozen, ObjectNode request, String base, long now) {
         ObjectNode job = JsonBody.MAPPER.createObjectNode();
         job.put("id", ObjectIds.kept("ftjob-"));
@@ -86,7 +86,7 @@ final class JobObject {
     }
 
     /** Puts the numbers that the server chose where it said auto. */
-    static void choose(ObjectNode job, JobSpec spec, Settings settings) {
+    public static void choose(ObjectNode job, JobSpec spec, Settings settings) {
         ObjectNode hyper = job.withObjectProperty("hyperparameters");
         if (spec.search().isEmpty()) {
             hyper.put("n_epochs", settings.epochs());
@@ -120,15 +120,15 @@ final class JobObject {
         settings.set("hyperparameters", hyper);
     }
 
-    static boolean ended(ObjectNode job) {
+    public static boolean ended(ObjectNode job) {
         return Set.of(SUCCEEDED, FAILED, CANCELLED).contains(status(job));
     }
 
-    static String status(ObjectNode job) {
+    public static String status(ObjectNode job) {
         return job.path(STATUS).asText();
     }
 
-    static String id(ObjectNode job) {
+    public static String id(ObjectNode job) {
         return job.path("id").asText();
     }
 
@@ -138,36 +138,36 @@ final class JobObject {
     }
 
     /** Whose it is. */
-    static TenantId tenant(ObjectNode job) {
+    public static TenantId tenant(ObjectNode job) {
         return TenantId.stored(job.path(TENANT)).orElseThrow();
     }
 
     /** On whose account it trains. */
-    static String account(ObjectNode job) {
+    public static String account(ObjectNode job) {
         return tenant(job).account(job.path(REQUEST).path("user").asText(InferenceRequest.SHARED_CALLER));
     }
 
     /** What the model that the job makes is called. */
-    static String modelName(ObjectNode job) {
+    public static String modelName(ObjectNode job) {
         String id = id(job);
         return "ft:" + job.path("model").asText() + ":"
                 + job.path(REQUEST).path("suffix").asText("adapter") + ":" + id.substring(id.length() - 8);
     }
 
     /** What the model of a checkpoint is called. */
-    static String checkpointName(ObjectNode job, int step) {
+    public static String checkpointName(ObjectNode job, int step) {
         return AdapterEntry.checkpoint(modelName(job), step);
     }
 
     /** Whether it was created with this base model; jobs of older servers know its name only. */
-    static boolean isOf(ObjectNode job, ServedModel model) {
+    public static boolean isOf(ObjectNode job, ServedModel model) {
         return job.path(BASE).isTextual()
                 ? job.path(BASE).textValue().equals(model.identity())
                 : job.path("model").asText().equals(model.name());
     }
 
     /** What the client asked for. */
-    static JobSpec spec(ObjectNode job) {
+    public static JobSpec spec(ObjectNode job) {
         if (job.path(REQUEST) instanceof ObjectNode request) {
             return JobSpec.parse(JsonBody.inside(request, REQUEST));
         }
@@ -175,7 +175,7 @@ final class JobObject {
     }
 
     /** What a client sees of it. */
-    static ObjectNode shown(ObjectNode job) {
+    public static ObjectNode shown(ObjectNode job) {
         return JobStore.withoutHashes(job).remove(List.of(REQUEST, BASE, TENANT));
     }
 
@@ -205,9 +205,9 @@ final class JobObject {
     }
 
     /** In a checkpoint's object: what it is called by. */
-    static final String CALLED = "fine_tuned_model_checkpoint";
+    public static final String CALLED = "fine_tuned_model_checkpoint";
 
-    static ObjectNode checkpoint(ObjectNode job, JobCheckpoint checkpoint, long now) {
+    public static ObjectNode checkpoint(ObjectNode job, JobCheckpoint checkpoint, long now) {
         ObjectNode object = JsonBody.MAPPER.createObjectNode();
         object.put("id", ObjectIds.kept("ftckpt_"));
         object.put("object", "fine_tuning.job.checkpoint");
@@ -226,7 +226,7 @@ final class JobObject {
     }
 
     /** The numbers that OpenAI's checkpoints have. */
-    static void putScores(ObjectNode metrics, String set, Scores scores) {
+    public static void putScores(ObjectNode metrics, String set, Scores scores) {
         metrics.put(set + "_loss", scores.loss());
         scores.tokenAccuracy().ifPresent(share -> metrics.put(set + "_mean_token_accuracy", share));
     }

@@ -1,4 +1,4 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.state;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -12,9 +12,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The one thread that changes job objects, so that they need no locks. It only keeps the books: reading a training file
- * takes minutes and happens elsewhere ({@link JobReaders}), or no job could be looked at, cancelled or saved meanwhile.
+ * takes minutes and happens elsewhere, or no job could be looked at, cancelled or saved meanwhile.
  */
-final class JobThread implements Executor {
+public final class JobThread implements Executor {
     private static final Logger LOG = LoggerFactory.getLogger(JobThread.class);
     private static final long CLOSE_SECONDS = 10;
 
@@ -22,16 +22,16 @@ final class JobThread implements Executor {
             Executors.newSingleThreadExecutor(task -> new Thread(task, "fine-tuning-jobs"));
     private boolean closing;
 
-    interface Question<T> {
+    public interface Question<T> {
         T answer() throws IOException;
     }
 
-    <T> CompletableFuture<T> ask(Question<T> question) {
+    public <T> CompletableFuture<T> ask(Question<T> question) {
         return CompletableFuture.supplyAsync(() -> answer(question), thread);
     }
 
     /** An answer that fails as futures can. */
-    static <T> T answer(Question<T> question) {
+    public static <T> T answer(Question<T> question) {
         try {
             return question.answer();
         } catch (IOException e) {
@@ -50,7 +50,7 @@ final class JobThread implements Executor {
     }
 
     /** Finishes what has arrived, then one last task. */
-    void closeAfter(Runnable last) {
+    public void closeAfter(Runnable last) {
         execute(last);
         synchronized (thread) {
             closing = true;

@@ -1,4 +1,4 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.state;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.finetune.FinetuneJob;
@@ -26,7 +26,7 @@ import org.slf4j.event.Level;
  * <p>What a client asks for counts only when it is on disk ({@link #change}). What a job comes to by itself counts at
  * once, since nobody can take it back; if the disk does not take it, every later write tries again.
  */
-final class JobBook {
+public final class JobBook {
     private static final Logger LOG = LoggerFactory.getLogger(JobBook.class);
 
     private final JobStore store;
@@ -36,14 +36,14 @@ final class JobBook {
     private final Map<String, ObjectNode> unsaved = new LinkedHashMap<>();
 
     /** @param afterEnd called with a job whose end is on disk */
-    JobBook(JobStore store, Clock clock, Consumer<ObjectNode> afterEnd) {
+    public JobBook(JobStore store, Clock clock, Consumer<ObjectNode> afterEnd) {
         this.store = store;
         this.clock = clock;
         this.afterEnd = afterEnd;
     }
 
     /** Brings back the jobs of earlier runs. */
-    void load() throws IOException {
+    public void load() throws IOException {
         List<ObjectNode> loaded = new ArrayList<>(store.loadAll());
         loaded.sort((a, b) ->
                 Long.compare(a.path("created_at").asLong(), b.path("created_at").asLong()));
@@ -57,19 +57,19 @@ final class JobBook {
     }
 
     /** A tenant's jobs, in the order in which they were created. */
-    List<ObjectNode> of(TenantId tenant) {
+    public List<ObjectNode> of(TenantId tenant) {
         return objects.values().stream()
                 .filter(job -> JobObject.tenant(job).equals(tenant))
                 .toList();
     }
 
     /** Those of all tenants. */
-    List<ObjectNode> all() {
+    public List<ObjectNode> all() {
         return List.copyOf(objects.values());
     }
 
     /** @throws ApiException if the tenant has no such job */
-    ObjectNode find(TenantId tenant, String id) {
+    public ObjectNode find(TenantId tenant, String id) {
         return Optional.ofNullable(objects.get(id))
                 .filter(job -> JobObject.tenant(job).equals(tenant))
                 .orElseThrow(() -> ApiException.notFound(
@@ -77,12 +77,12 @@ final class JobBook {
     }
 
     /** A job that is on disk already. */
-    void add(ObjectNode job) {
+    public void add(ObjectNode job) {
         objects.put(JobObject.id(job), job);
     }
 
     /** Deletes a job. */
-    void remove(String id) throws IOException {
+    public void remove(String id) throws IOException {
         store.delete(id);
         objects.remove(id);
         unsaved.remove(id);
@@ -93,7 +93,7 @@ final class JobBook {
      *
      * @throws IOException if the disk does not take it; then nothing has changed
      */
-    void change(ObjectNode job, Consumer<ObjectNode> change) throws IOException {
+    public void change(ObjectNode job, Consumer<ObjectNode> change) throws IOException {
         ObjectNode changed = job.deepCopy();
         change.accept(changed);
         store.save(changed);
@@ -103,7 +103,7 @@ final class JobBook {
     }
 
     /** Changes a job as it came to be. */
-    void status(ObjectNode job, String status) {
+    public void status(ObjectNode job, String status) {
         job.put(JobObject.STATUS, status);
         save(job);
     }
@@ -113,26 +113,26 @@ final class JobBook {
      *
      * @param what could not be written, and why
      */
-    void pauseUnwritten(ObjectNode job, String what) {
+    public void pauseUnwritten(ObjectNode job, String what) {
         status(job, JobObject.PAUSED);
         say(job, "error", what + ". The job is paused; resume it when the server's disk has room.");
     }
 
     /** Says that files for people are missing, which is no reason to fail: what the job has learned is there. */
-    void sayFilesMissing(ObjectNode job, IOException cause) {
+    public void sayFilesMissing(ObjectNode job, IOException cause) {
         LOG.warn("result files of job {} are missing", JobObject.id(job), cause);
         say(job, "warn", "Result files are missing, they could not be kept: " + DiskFailure.reason(cause) + ".");
     }
 
     /** Ends a job; nothing changes it any more. */
-    void end(ObjectNode job, String status, String message) {
+    public void end(ObjectNode job, String status, String message) {
         JobObject.end(job, status, message, now());
         save(job);
         ended(job, status.equals(JobObject.FAILED) ? "error" : "info", message);
     }
 
     /** Cancels a job as a client wants it, or fails and changes nothing. */
-    void cancel(ObjectNode job) throws IOException {
+    public void cancel(ObjectNode job) throws IOException {
         String message = "The job was cancelled.";
         change(job, changed -> JobObject.end(changed, JobObject.CANCELLED, message, now()));
         ended(job, "info", message);
@@ -152,13 +152,13 @@ final class JobBook {
         afterEnd.accept(job);
     }
 
-    void say(ObjectNode job, String level, String message) {
+    public void say(ObjectNode job, String level, String message) {
         LOG.atLevel(Level.valueOf(level.toUpperCase(Locale.ROOT))).log("{}: {}", JobObject.id(job), forLog(message));
         append(job, JobObject.event(now(), level, message));
     }
 
     /** An event with numbers. */
-    void metrics(ObjectNode job, String message, ObjectNode data) {
+    public void metrics(ObjectNode job, String message, ObjectNode data) {
         ObjectNode event = JobObject.event(now(), "info", message);
         event.put("type", "metrics");
         LOG.debug("{}: {}", JobObject.id(job), message);
@@ -167,7 +167,7 @@ final class JobBook {
     }
 
     /** Where a job's numbers go, from the step after this one. */
-    JobMetrics table(FinetuneJob work, int step) {
+    public JobMetrics table(FinetuneJob work, int step) {
         return store.metrics(work.id(), work.stepsPerEpoch(), step, clock);
     }
 
@@ -194,7 +194,7 @@ final class JobBook {
     }
 
     /** Tries once more to write what the disk did not take. */
-    void saveAll() {
+    public void saveAll() {
         unsaved.values().removeIf(this::saved);
     }
 
@@ -209,11 +209,11 @@ final class JobBook {
     }
 
     /** What an event says of a failure. */
-    static String why(Exception failure) {
+    public static String why(Exception failure) {
         return failure instanceof ApiException ? String.valueOf(failure.getMessage()) : DiskFailure.reason(failure);
     }
 
-    long now() {
+    public long now() {
         return clock.instant().getEpochSecond();
     }
 }
