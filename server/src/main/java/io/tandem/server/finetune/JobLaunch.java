@@ -17,6 +17,8 @@ import io.tandem.server.finetune.data.JobData;
 import io.tandem.server.finetune.data.JobReaders;
 import io.tandem.server.finetune.data.TrainingSetup;
 import io.tandem.server.finetune.distill.DistilledFile;
+import io.tandem.server.finetune.results.JobEnds;
+import io.tandem.server.finetune.results.JobResults;
 import io.tandem.server.finetune.search.SearchProgress;
 import io.tandem.server.finetune.search.SearchTable;
 import io.tandem.server.finetune.search.Trial;

@@ -8,6 +8,8 @@ import io.tandem.scheduler.finetune.Scores;
 import io.tandem.scheduler.finetune.Trajectories;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.finetune.JobNews.News;
+import io.tandem.server.finetune.results.JobEnds;
+import io.tandem.server.finetune.results.JobResults;
 import io.tandem.server.finetune.state.JobBook;
 import io.tandem.server.finetune.state.JobObject;
 import io.tandem.server.storage.DiskFailure;

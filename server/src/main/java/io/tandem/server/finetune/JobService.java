@@ -11,6 +11,8 @@ import io.tandem.server.config.FinetuneConfig;
 import io.tandem.server.finetune.data.JobData;
 import io.tandem.server.finetune.data.JobReaders;
 import io.tandem.server.finetune.data.TrainingSetup;
+import io.tandem.server.finetune.results.JobEnds;
+import io.tandem.server.finetune.results.JobResults;
 import io.tandem.server.finetune.spec.FrozenAdapters;
 import io.tandem.server.finetune.spec.JobSpec;
 import io.tandem.server.finetune.state.JobBook;

@@ -5,6 +5,7 @@ import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.Trajectories;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.finetune.results.JobResults;
 import io.tandem.server.finetune.search.SearchProgress;
 import io.tandem.server.finetune.search.Trial;
 import io.tandem.server.finetune.search.Trial.Evaluation;

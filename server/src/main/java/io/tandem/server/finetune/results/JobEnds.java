@@ -1,4 +1,4 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.results;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.adapter.AdapterVersion;
@@ -26,21 +26,21 @@ import org.slf4j.LoggerFactory;
  *
  * <p>What ends a job throws an {@code IOException} if a storage is away for now, and may be done again.
  */
-final class JobEnds {
+public final class JobEnds {
     private static final Logger LOG = LoggerFactory.getLogger(JobEnds.class);
 
     private final JobBook book;
     private final JobResults results;
     private final BaseMaker bases;
 
-    JobEnds(JobBook book, JobResults results, TrainingSetup setup, JobReaders readers) {
+    public JobEnds(JobBook book, JobResults results, TrainingSetup setup, JobReaders readers) {
         this.book = book;
         this.results = results;
         this.bases = new BaseMaker(setup, results.jobs(), readers);
     }
 
     /** The adapter becomes a model. */
-    void adapter(ObjectNode job, Succeeded outcome, List<AdapterVersion> under) throws IOException {
+    public void adapter(ObjectNode job, Succeeded outcome, List<AdapterVersion> under) throws IOException {
         conclude(job, new AdapterEnd(book, results, outcome, under));
     }
 
@@ -49,13 +49,13 @@ final class JobEnds {
      *
      * @param last after the job's last step
      */
-    void distilled(ObjectNode job, JobCheckpoint last, List<AdapterVersion> under, DistilledFile distilled)
+    public void distilled(ObjectNode job, JobCheckpoint last, List<AdapterVersion> under, DistilledFile distilled)
             throws IOException {
         conclude(job, new DistillEnd(book, results, last, under, distilled));
     }
 
     /** The best trial becomes a model; without one, the job has failed. */
-    void searched(ObjectNode job, List<Trial> trials) throws IOException {
+    public void searched(ObjectNode job, List<Trial> trials) throws IOException {
         Optional<Trial> best = SearchTable.best(trials);
         if (best.isPresent()) {
             conclude(job, new SearchEnd(book, results, trials, best.get()));
@@ -70,7 +70,7 @@ final class JobEnds {
      *
      * @return where it is, from the data directory on
      */
-    CompletableFuture<String> writeBase(ObjectNode job, Succeeded outcome) {
+    public CompletableFuture<String> writeBase(ObjectNode job, Succeeded outcome) {
         book.say(job, "info", "The base model is being written.");
         return bases.make(job, outcome.adapter());
     }
@@ -81,7 +81,7 @@ final class JobEnds {
      * @param place where it was written
      * @param failure why it was not
      */
-    void base(ObjectNode job, Succeeded outcome, @Nullable String place, @Nullable Throwable failure)
+    public void base(ObjectNode job, Succeeded outcome, @Nullable String place, @Nullable Throwable failure)
             throws IOException {
         if (place != null) {
             conclude(job, new BaseEnd(book, results, place, outcome.step()));

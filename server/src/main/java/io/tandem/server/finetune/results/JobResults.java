@@ -1,4 +1,4 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.results;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
@@ -50,7 +50,7 @@ import org.slf4j.LoggerFactory;
  * @param libraries of a tenant; names that can be called
  * @param config how much of it stays
  */
-record JobResults(
+public record JobResults(
         Function<TenantId, FileStore> files,
         JobStore jobs,
         CheckpointStore checkpoints,
@@ -70,7 +70,7 @@ record JobResults(
     }
 
     /** Makes the checkpoints of a job callable that an earlier run wrote and did not come to publish. */
-    void publishCheckpoints(ObjectNode job) throws IOException {
+    public void publishCheckpoints(ObjectNode job) throws IOException {
         if (makesBase(job)) {
             return;
         }
@@ -117,7 +117,7 @@ record JobResults(
     }
 
     /** The adapters that a job stands on, as they were when it was created. */
-    FrozenAdapters frozen(ObjectNode job) throws IOException {
+    public FrozenAdapters frozen(ObjectNode job) throws IOException {
         AdapterLibrary library = library(job);
         SortedMap<String, AdapterVersion> controls = new TreeMap<>();
         jobs.controls(job, adapters).forEach(control -> controls.put(control.name(), prepared(library, control)));
@@ -137,7 +137,7 @@ record JobResults(
     }
 
     /** Makes a job's folder, with copies of all that it reads. */
-    void create(ObjectNode job, JobSpec spec, FrozenAdapters frozen) throws IOException {
+    public void create(ObjectNode job, JobSpec spec, FrozenAdapters frozen) throws IOException {
         Set<String> read = new LinkedHashSet<>(List.of(spec.trainingFile()));
         spec.validationFile().ifPresent(read::add);
         List<Named> under = frozen.under().stream()
@@ -150,7 +150,7 @@ record JobResults(
     }
 
     /** Keeps a checkpoint, and lets go of those that are too many; returns the name that it can be called by, if it can. */
-    Optional<String> checkpoint(ObjectNode job, JobCheckpoint checkpoint, List<AdapterVersion> under, long now)
+    public Optional<String> checkpoint(ObjectNode job, JobCheckpoint checkpoint, List<AdapterVersion> under, long now)
             throws IOException {
         ObjectNode object = JobObject.checkpoint(job, checkpoint, now);
         String id = JobObject.id(job);
@@ -166,15 +166,15 @@ record JobResults(
     }
 
     /** Keeps a checkpoint of a search's trial, which cannot be called. */
-    void trialCheckpoint(ObjectNode job, int trial, JobCheckpoint checkpoint, long now) throws IOException {
+    public void trialCheckpoint(ObjectNode job, int trial, JobCheckpoint checkpoint, long now) throws IOException {
         checkpoints.save(trialId(job, trial), checkpoint, JobObject.checkpoint(job, checkpoint, now));
     }
 
-    boolean hasCheckpoint(ObjectNode job, int step) throws IOException {
+    public boolean hasCheckpoint(ObjectNode job, int step) throws IOException {
         return checkpoints.has(JobObject.id(job), step);
     }
 
-    boolean hasTrialCheckpoint(ObjectNode job, int trial, int step) throws IOException {
+    public boolean hasTrialCheckpoint(ObjectNode job, int trial, int step) throws IOException {
         return checkpoints.has(trialId(job, trial), step);
     }
 
@@ -189,7 +189,7 @@ record JobResults(
     }
 
     /** Lets go of a trial that is out of the search. */
-    void dropTrial(ObjectNode job, int trial) {
+    public void dropTrial(ObjectNode job, int trial) {
         try {
             checkpoints.deleteTrial(JobObject.id(job), trial);
         } catch (IOException e) {
@@ -198,12 +198,12 @@ record JobResults(
     }
 
     /** What a job goes on from. */
-    Optional<JobCheckpoint> latestCheckpoint(ObjectNode job) throws IOException {
+    public Optional<JobCheckpoint> latestCheckpoint(ObjectNode job) throws IOException {
         return checkpoints.latest(JobObject.id(job));
     }
 
     /** What a search's trial goes on from. */
-    Optional<JobCheckpoint> latestTrialCheckpoint(ObjectNode job, int trial) throws IOException {
+    public Optional<JobCheckpoint> latestTrialCheckpoint(ObjectNode job, int trial) throws IOException {
         return checkpoints.latest(trialId(job, trial));
     }
 
@@ -211,7 +211,7 @@ record JobResults(
      * Deletes the checkpoints that a job which has ended need not keep. If that fails they only take space, and the next
      * start tries again.
      */
-    void thinOut(ObjectNode job) {
+    public void thinOut(ObjectNode job) {
         // Of a job without a result, the newest checkpoint is all that is left.
         int least = JobObject.status(job).equals(JobObject.SUCCEEDED) ? 0 : 1;
         try {
@@ -236,13 +236,13 @@ record JobResults(
     }
 
     /** A job's copy of a file; the file itself for jobs of servers that made no copies. */
-    Optional<FileChannel> open(ObjectNode job, String file) throws IOException {
+    public Optional<FileChannel> open(ObjectNode job, String file) throws IOException {
         Optional<FileChannel> copy = jobs.open(JobObject.id(job), file);
         return copy.isPresent() ? copy : files(job).open(file);
     }
 
     /** OpenAI's checkpoint objects of a job, of those that can be called, the newest first. */
-    List<ObjectNode> checkpoints(String jobId) throws IOException {
+    public List<ObjectNode> checkpoints(String jobId) throws IOException {
         List<ObjectNode> newestFirst = new ArrayList<>(checkpoints.objects(jobId));
         newestFirst.removeIf(object -> !object.has(JobObject.CALLED));
         Collections.reverse(newestFirst);
@@ -289,7 +289,7 @@ record JobResults(
     }
 
     /** A file that is gone when the job ends, unless it has become a result. */
-    Path scratch(ObjectNode job, String name, JobStore.Content content) throws IOException {
+    public Path scratch(ObjectNode job, String name, JobStore.Content content) throws IOException {
         return jobs.scratch(JobObject.id(job), name, content);
     }
 
