@@ -13,6 +13,8 @@ import io.tandem.server.finetune.data.JobReaders;
 import io.tandem.server.finetune.data.TrainingSetup;
 import io.tandem.server.finetune.results.JobEnds;
 import io.tandem.server.finetune.results.JobResults;
+import io.tandem.server.finetune.run.JobLaunch;
+import io.tandem.server.finetune.run.TrainingAccount;
 import io.tandem.server.finetune.spec.FrozenAdapters;
 import io.tandem.server.finetune.spec.JobSpec;
 import io.tandem.server.finetune.state.JobBook;

@@ -32,6 +32,7 @@ import io.tandem.server.api.TenantId;
 import io.tandem.server.config.AdaptersConfig;
 import io.tandem.server.config.FinetuneConfig;
 import io.tandem.server.finetune.data.TrainingSetup;
+import io.tandem.server.finetune.run.TrainingAccount;
 import io.tandem.server.finetune.spec.JobSpec;
 import io.tandem.server.finetune.spec.TrainingDevice;
 import io.tandem.server.finetune.state.JobObject;

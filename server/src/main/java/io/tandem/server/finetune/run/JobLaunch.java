@@ -1,4 +1,4 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.run;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.MemoryPlan;
@@ -46,7 +46,7 @@ import org.slf4j.LoggerFactory;
  * Brings jobs into the engine: reads their files elsewhere, waits until their memory is free, and hands them over. For
  * the jobs' thread.
  */
-final class JobLaunch {
+public final class JobLaunch {
     private static final Logger LOG = LoggerFactory.getLogger(JobLaunch.class);
 
     private final TrainingSetup setup;
@@ -89,7 +89,7 @@ final class JobLaunch {
         }
     }
 
-    JobLaunch(
+    public JobLaunch(
             TrainingSetup setup,
             JobEngine engine,
             JobBook book,
@@ -110,7 +110,7 @@ final class JobLaunch {
     }
 
     /** Native memory that training is planned to take now. May be asked by any thread. */
-    long plannedBytes() {
+    public long plannedBytes() {
         return budget.plannedBytes();
     }
 
@@ -119,7 +119,7 @@ final class JobLaunch {
      *
      * @throws ApiException if there is none
      */
-    void makeRoom(String user) throws IOException {
+    public void makeRoom(String user) throws IOException {
         List<ObjectNode> open = book.all().stream().filter(JobLaunch::isToRun).toList();
         if (open.size() < engine.mostJobs()) {
             return;
@@ -136,7 +136,7 @@ final class JobLaunch {
     }
 
     /** Pauses a job; it holds nothing on the device once its optimizer step has ended. */
-    void pause(ObjectNode job) throws IOException {
+    public void pause(ObjectNode job) throws IOException {
         book.change(job, changed -> changed.put(JobObject.STATUS, JobObject.PAUSED));
         withdraw(JobObject.id(job));
         engine.pauseJob(JobObject.id(job));
@@ -147,7 +147,7 @@ final class JobLaunch {
     }
 
     /** Starts a job, from its last checkpoint if it has one; not if it has ended or is paused. */
-    void begin(ObjectNode job) {
+    public void begin(ObjectNode job) {
         begin(job, Optional.empty());
     }
 
@@ -219,7 +219,7 @@ final class JobLaunch {
     }
 
     /** What a paused job of another base model is told. */
-    String otherModel(ObjectNode job) {
+    public String otherModel(ObjectNode job) {
         return "The job trains on another base model than this server has ('"
                 + setup.model().name()
                 + "'). Start the server with the model '" + job.path("model").asText()
@@ -422,12 +422,12 @@ final class JobLaunch {
     }
 
     /** Starts a paused job, once the engine has let go of it. */
-    void resume(ObjectNode job) {
+    public void resume(ObjectNode job) {
         Optional.ofNullable(runs.get(JobObject.id(job))).ifPresentOrElse(JobStay::goOnAfterwards, () -> begin(job));
     }
 
     /** Gives up what a job that was cancelled or paused still waits for. */
-    void withdraw(String id) {
+    public void withdraw(String id) {
         Optional.ofNullable(readings.remove(id)).ifPresent(reading -> {
             reading.cancel(true);
             budget.release(id);

@@ -1,4 +1,4 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.run;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.finetune.state.JobObject;

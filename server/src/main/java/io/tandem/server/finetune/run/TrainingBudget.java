@@ -1,4 +1,4 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.run;
 
 import io.tandem.kernels.MemoryPlan;
 import java.util.Collection;

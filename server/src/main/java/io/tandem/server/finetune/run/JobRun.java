@@ -1,4 +1,4 @@
-package io.tandem.server.finetune;
+package io.tandem.server.finetune.run;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -7,9 +7,9 @@ import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.Scores;
 import io.tandem.scheduler.finetune.Trajectories;
 import io.tandem.server.api.JsonBody;
-import io.tandem.server.finetune.JobNews.News;
 import io.tandem.server.finetune.results.JobEnds;
 import io.tandem.server.finetune.results.JobResults;
+import io.tandem.server.finetune.run.JobNews.News;
 import io.tandem.server.finetune.state.JobBook;
 import io.tandem.server.finetune.state.JobObject;
 import io.tandem.server.storage.DiskFailure;
