@@ -37,7 +37,7 @@ import io.tandem.server.config.SourcesConfig;
 import io.tandem.server.finetune.JobService;
 import io.tandem.server.finetune.data.TrainingSetup;
 import io.tandem.server.finetune.data.ValidationScores;
-import io.tandem.server.finetune.spec.TrainingDevice;
+import io.tandem.server.finetune.request.TrainingDevice;
 import io.tandem.server.http.AccessLog;
 import io.tandem.server.http.AnswerSyntax;
 import io.tandem.server.http.BatchVerticle;

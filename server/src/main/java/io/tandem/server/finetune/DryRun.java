@@ -9,9 +9,9 @@ import io.tandem.server.api.JsonBody;
 import io.tandem.server.dataset.DatasetSummary;
 import io.tandem.server.dataset.TokenPreview;
 import io.tandem.server.finetune.data.JobData;
-import io.tandem.server.finetune.spec.FrozenAdapters;
-import io.tandem.server.finetune.spec.JobSpec;
-import io.tandem.server.finetune.spec.TrainingDevice;
+import io.tandem.server.finetune.request.FrozenAdapters;
+import io.tandem.server.finetune.request.JobSpec;
+import io.tandem.server.finetune.request.TrainingDevice;
 import io.tandem.server.text.Tokenizer;
 import java.util.Locale;
 

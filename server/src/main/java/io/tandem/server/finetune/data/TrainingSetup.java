@@ -2,7 +2,7 @@ package io.tandem.server.finetune.data;
 
 import io.tandem.kernels.adapter.method.BaseWeights;
 import io.tandem.kernels.weights.ModelFiles;
-import io.tandem.server.finetune.spec.TrainingDevice;
+import io.tandem.server.finetune.request.TrainingDevice;
 import io.tandem.server.text.ServedModel;
 import java.util.function.Supplier;
 

@@ -6,7 +6,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.quantized.QuantizedBase;
 import io.tandem.server.finetune.data.JobReaders;
 import io.tandem.server.finetune.data.TrainingSetup;
-import io.tandem.server.finetune.spec.TrainingDevice;
+import io.tandem.server.finetune.request.TrainingDevice;
 import io.tandem.server.finetune.state.JobObject;
 import io.tandem.server.storage.JobStore;
 import java.io.IOException;

@@ -1,12 +1,12 @@
 package io.tandem.server.finetune.run;
 
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.server.finetune.request.JobSearch;
+import io.tandem.server.finetune.request.JobSpec;
 import io.tandem.server.finetune.search.Configuration;
 import io.tandem.server.finetune.search.Halving.Task;
 import io.tandem.server.finetune.search.Proposals;
 import io.tandem.server.finetune.search.Trial;
-import io.tandem.server.finetune.spec.JobSearch;
-import io.tandem.server.finetune.spec.JobSpec;
 import java.util.List;
 import java.util.Optional;
 

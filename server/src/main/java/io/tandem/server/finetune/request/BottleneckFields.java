@@ -1,4 +1,4 @@
-package io.tandem.server.finetune.spec;
+package io.tandem.server.finetune.request;
 
 import io.tandem.kernels.adapter.Bottleneck.Function;
 import io.tandem.kernels.adapter.Bottleneck.Input;

@@ -1,4 +1,4 @@
-package io.tandem.server.finetune.spec;
+package io.tandem.server.finetune.request;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;

@@ -1,4 +1,4 @@
-package io.tandem.server.finetune.spec;
+package io.tandem.server.finetune.request;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
