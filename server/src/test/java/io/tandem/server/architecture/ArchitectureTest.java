@@ -89,8 +89,7 @@ class ArchitectureTest {
                 slices().matching("io.tandem.server.(*)..").should().beFreeOfCycles(),
                 slices().matching("io.tandem.server.(**)")
                         .that(describe(
-                                "are in finetune",
-                                slice -> slice.getNamePart(1).startsWith("finetune")))
+                                "are in finetune", slice -> slice.getNamePart(1).startsWith("finetune")))
                         .should()
                         .beFreeOfCycles());
     }

@@ -43,7 +43,8 @@ public record JobData(Dataset trainingSet, List<Example> training, List<Example>
      * @param frozen what the job stands on
      * @throws ApiException naming the file that is wrong and its lines
      */
-    public static JobData read(JobSpec spec, FrozenAdapters frozen, Files files, TrainingSetup setup) throws IOException {
+    public static JobData read(JobSpec spec, FrozenAdapters frozen, Files files, TrainingSetup setup)
+            throws IOException {
         // One adapter of a stack has virtual tokens.
         int virtual = spec.alternatives().stream()
                 .mapToInt(alternative -> alternative.method().virtualTokens())
@@ -67,7 +68,8 @@ public record JobData(Dataset trainingSet, List<Example> training, List<Example>
             requireLearning("training_file", data.training, invocation);
             requireLearning("validation_file", data.validation, invocation);
         });
-        spec.distillation().ifPresent(wanted -> DistilledFile.requireMore(wanted.wanted(), (Dataset.Supervised) training));
+        spec.distillation()
+                .ifPresent(wanted -> DistilledFile.requireMore(wanted.wanted(), (Dataset.Supervised) training));
         return data;
     }
 

@@ -44,7 +44,7 @@ public record DistilledFile(Path examples, Path table, int kept, int of) {
 
     /** Writes files. */
     public interface Scratch {
-    public     Path write(String name, JobStore.Content content) throws IOException;
+        Path write(String name, JobStore.Content content) throws IOException;
     }
 
     /**

@@ -251,7 +251,8 @@ public final class JobLaunch {
                 settings,
                 spec.weight(),
                 trial.isPresent()
-                        ? results.latestTrialCheckpoint(unchanged, trial.get().trial().number())
+                        ? results.latestTrialCheckpoint(
+                                unchanged, trial.get().trial().number())
                         : results.latestCheckpoint(unchanged));
         setup.device().requireShape(spec.method());
         MemoryPlan plan =

@@ -269,8 +269,7 @@ final class JobRun extends JobStay {
         }
         number(metrics::flush);
         var unused = ends.writeBase(job, outcome)
-                .whenComplete((place, failure) ->
-                        news.tellLast(() -> ends.base(job, outcome, place, failure), left));
+                .whenComplete((place, failure) -> news.tellLast(() -> ends.base(job, outcome, place, failure), left));
     }
 
     /** What is left to do is done with the last checkpoint, so that it can be done again. */

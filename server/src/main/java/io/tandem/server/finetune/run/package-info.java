@@ -1,4 +1,4 @@
-/** The life of a running job, from its files through the engine: its turn, its memory, its news, its end. */
+/** The life of a running job, from its files through the engine: its turn, its memory, its news. */
 @NullMarked
 package io.tandem.server.finetune.run;
 
