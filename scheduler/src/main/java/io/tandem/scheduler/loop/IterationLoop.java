@@ -162,7 +162,12 @@ public final class IterationLoop {
         inference.prepare(nanoTime.getAsLong());
         jobs.prepare();
         Optional<PendingTraining> training = jobs.pending(spell);
-        IterationPlan plan = planner.plan(inference.ready(), inference.waitingCount(), training, nanoTime.getAsLong());
+        IterationPlan plan = planner.plan(
+                inference.ready(),
+                inference.waitingCount(),
+                training,
+                inference.modestTenants(),
+                nanoTime.getAsLong());
         if (plan.empty()) {
             listener.idle();
             return false;
