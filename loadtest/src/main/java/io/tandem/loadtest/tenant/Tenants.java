@@ -53,7 +53,7 @@ public final class Tenants implements Callable<Integer> {
             description = "Of each measurement, of which each round has one per phase; default ${DEFAULT-VALUE}.")
     private double seconds;
 
-    @Option(names = "--rounds", defaultValue = "3", description = "Default ${DEFAULT-VALUE}.")
+    @Option(names = "--rounds", defaultValue = "10", description = "Default ${DEFAULT-VALUE}.")
     private int rounds;
 
     @Option(names = "--warm-up", defaultValue = "2", description = "Seconds of a flood; default ${DEFAULT-VALUE}.")
@@ -77,6 +77,19 @@ public final class Tenants implements Callable<Integer> {
             description = "Answers that the flood asks for at once; default ${DEFAULT-VALUE}.")
     private int streams;
 
+    @Option(
+            names = "--delay",
+            paramLabel = "MS",
+            defaultValue = "10",
+            description = "The server's scheduler.tenant-delay; default ${DEFAULT-VALUE}.")
+    private double delay;
+
+    @Option(
+            names = "--phases",
+            split = ",",
+            description = "Some of those that the table has, beside the one alone; default: all.")
+    private List<String> only = List.of();
+
     @Option(names = "--out", paramLabel = "DIR", description = "Writes tenants.csv there.")
     private Optional<Path> out = Optional.empty();
 
@@ -91,7 +104,8 @@ public final class Tenants implements Callable<Integer> {
     public Integer call() throws Exception {
         String key = UUID.randomUUID().toString();
         List<Phase> phases = phases();
-        try (ServerProcess server = ServerProcess.start(model.directory(), "http:\n  api-key: " + key + "\n", "")) {
+        String settings = "http:\n  api-key: " + key + "\nscheduler:\n  tenant-delay: " + delay + "\n";
+        try (ServerProcess server = ServerProcess.start(model.directory(), settings, "")) {
             ApiClient admin = new ApiClient(server.url(), key);
             Tenant quiet = tenant(admin, "quiet");
             Tenant loud = tenant(admin, "loud");
@@ -103,7 +117,7 @@ public final class Tenants implements Callable<Integer> {
                     limit(admin, loud, phase.quota());
                     try (Flood flood = Flood.start(new ApiClient(server.url(), loud.key()), base, phase.kind())) {
                         TimeUnit.NANOSECONDS.sleep((long) (warmUp * NANOS));
-                        measure(phase, asking, flood, admin);
+                        measure(phase, asking, flood, server, admin);
                     }
                     awaitRest(admin);
                 }
@@ -114,13 +128,16 @@ public final class Tenants implements Callable<Integer> {
     }
 
     private List<Phase> phases() {
-        return List.of(
+        List<Phase> all = List.of(
                 new Phase("alone", new Kind(0, false, false), false),
                 new Phase("requests", new Kind(streams, false, false), false),
                 new Phase("requests and files", new Kind(streams, true, false), false),
                 new Phase("jobs", new Kind(0, false, true), false),
                 new Phase("all three", new Kind(streams, true, true), false),
                 new Phase("all three with quotas", new Kind(streams, true, true), true));
+        return all.stream()
+                .filter(phase -> only.isEmpty() || phase == all.get(0) || only.contains(phase.name()))
+                .toList();
     }
 
     private static Tenant tenant(ApiClient admin, String name) throws IOException, InterruptedException {
@@ -139,20 +156,30 @@ public final class Tenants implements Callable<Integer> {
         admin.post(PROJECTS + "/" + tenant.id(), body);
     }
 
-    private void measure(Phase phase, QuietTenant quiet, Flood flood, ApiClient admin)
+    private void measure(Phase phase, QuietTenant quiet, Flood flood, ServerProcess server, ApiClient admin)
             throws IOException, InterruptedException {
-        Work before = work(flood, admin);
+        Work before = work(flood, server, admin);
         List<Answer> answers = quiet.ask(seconds);
-        phase.add(answers, work(flood, admin).minus(before));
+        phase.add(answers, work(flood, server, admin).minus(before));
         OUT.println("measured: " + phase.name());
     }
 
-    private static Work work(Flood flood, ApiClient admin) throws IOException, InterruptedException {
+    private static Work work(Flood flood, ServerProcess server, ApiClient admin)
+            throws IOException, InterruptedException {
         return new Work(
                 System.nanoTime() / NANOS,
                 flood.tokens(),
                 flood.uploads(),
-                admin.metric("tandem_tokens_total", "phase=\"finetune\""));
+                admin.metric("tandem_tokens_total", "phase=\"finetune\""),
+                processorSeconds(ProcessHandle.current()),
+                ProcessHandle.of(server.pid()).map(Tenants::processorSeconds).orElse(Double.NaN));
+    }
+
+    private static double processorSeconds(ProcessHandle process) {
+        return process.info()
+                .totalCpuDuration()
+                .map(duration -> duration.toNanos() / NANOS)
+                .orElse(Double.NaN);
     }
 
     /** Until nothing is left of a flood. */

@@ -163,11 +163,7 @@ public final class IterationLoop {
         jobs.prepare();
         Optional<PendingTraining> training = jobs.pending(spell);
         IterationPlan plan = planner.plan(
-                inference.ready(),
-                inference.waitingCount(),
-                training,
-                inference.modestTenants(),
-                nanoTime.getAsLong());
+                inference.ready(), inference.waitingCount(), training, inference.modestTenants(), nanoTime.getAsLong());
         if (plan.empty()) {
             listener.idle();
             return false;

@@ -68,8 +68,8 @@ final class RecentUse {
 
     /** Who asks for little. */
     ModestTenants modest() {
-        double most =
-                MODEST_SHARE * used.values().stream().mapToDouble(tokens -> tokens).sum();
+        double most = MODEST_SHARE
+                * used.values().stream().mapToDouble(tokens -> tokens).sum();
         List<String> smallestFirst = visits.keySet().stream()
                 .sorted(Comparator.comparingDouble(this::used))
                 .toList();

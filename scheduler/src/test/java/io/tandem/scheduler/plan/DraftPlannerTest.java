@@ -109,8 +109,10 @@ class DraftPlannerTest {
         HybridTokenPlanner planner = new HybridTokenPlanner(config(), FakeDevice.limits(64, 4096, 1), latency);
         Optional<PendingTraining> training =
                 Optional.of(new PendingTraining(Set.of(""), pack, true, ServingSpell.NONE));
-        IterationPlan without = planner.plan(List.of(Running.answer(200, 400, 0)), 0, training, ModestTenants.NONE, 199 * PACE);
-        IterationPlan with = planner.plan(List.of(Running.repeating(200, 400, 0)), 0, training, ModestTenants.NONE, 199 * PACE);
+        IterationPlan without =
+                planner.plan(List.of(Running.answer(200, 400, 0)), 0, training, ModestTenants.NONE, 199 * PACE);
+        IterationPlan with =
+                planner.plan(List.of(Running.repeating(200, 400, 0)), 0, training, ModestTenants.NONE, 199 * PACE);
         assertThat(lengths(with)[0]).isPositive();
         assertThat(with.training().orElseThrow().forwardRows())
                 .isBetween(1, without.training().orElseThrow().forwardRows());

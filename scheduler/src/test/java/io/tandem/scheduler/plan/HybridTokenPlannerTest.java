@@ -56,7 +56,8 @@ class HybridTokenPlannerTest {
     @Test
     void theWindowIsTheLargestThatFitsBesideTheAnswers() {
         for (PackProgress pack : List.of(FORWARD, BACKWARD)) {
-            IterationPlan plan = planner(0.05, 0).plan(answers(4), 0, pending(pack, ServingSpell.NONE), ModestTenants.NONE, 0);
+            IterationPlan plan =
+                    planner(0.05, 0).plan(answers(4), 0, pending(pack, ServingSpell.NONE), ModestTenants.NONE, 0);
             assertThat(plan.chunks()).hasSize(4).allMatch(IterationPlan.Chunk::draws);
             TrainingWork work = plan.training().orElseThrow();
             assertThat(work.forwardRows() > 0).isEqualTo(pack == FORWARD);
@@ -76,7 +77,8 @@ class HybridTokenPlannerTest {
                         .training())
                 .isEmpty();
         ServingSpell second = new ServingSpell(50, 1_000_000_000);
-        assertThat(planner.plan(answers(4), 1, pending(FORWARD, second), ModestTenants.NONE, 0).training())
+        assertThat(planner.plan(answers(4), 1, pending(FORWARD, second), ModestTenants.NONE, 0)
+                        .training())
                 .contains(new TrainingWork(16, 0));
         assertThat(planner(0, 0)
                         .plan(answers(4), 1, pending(FORWARD, second), ModestTenants.NONE, 0)
@@ -89,10 +91,20 @@ class HybridTokenPlannerTest {
         HybridTokenPlanner planner = planner(0.05, 100);
         for (int answers : new int[] {0, 4, 60}) {
             for (int waiting : new int[] {0, 5}) {
-                assertThat(planner.plan(answers(answers), waiting, pending(FORWARD, ServingSpell.NONE), ModestTenants.NONE, 0)
+                assertThat(planner.plan(
+                                        answers(answers),
+                                        waiting,
+                                        pending(FORWARD, ServingSpell.NONE),
+                                        ModestTenants.NONE,
+                                        0)
                                 .training())
                         .contains(new TrainingWork(100, 0));
-                assertThat(planner.plan(answers(answers), waiting, pending(BACKWARD, ServingSpell.NONE), ModestTenants.NONE, 0)
+                assertThat(planner.plan(
+                                        answers(answers),
+                                        waiting,
+                                        pending(BACKWARD, ServingSpell.NONE),
+                                        ModestTenants.NONE,
+                                        0)
                                 .training())
                         .contains(new TrainingWork(0, 300));
             }
@@ -105,9 +117,13 @@ class HybridTokenPlannerTest {
 
     @Test
     void withoutAJobNothingTrains() {
-        assertThat(planner(0.05, 0).plan(answers(3), 0, Optional.empty(), ModestTenants.NONE, 0).training())
+        assertThat(planner(0.05, 0)
+                        .plan(answers(3), 0, Optional.empty(), ModestTenants.NONE, 0)
+                        .training())
                 .isEmpty();
-        assertThat(planner(0.05, 0).plan(List.of(), 0, Optional.empty(), ModestTenants.NONE, 0).empty())
+        assertThat(planner(0.05, 0)
+                        .plan(List.of(), 0, Optional.empty(), ModestTenants.NONE, 0)
+                        .empty())
                 .isTrue();
     }
 

@@ -184,7 +184,13 @@ final class CompletionsHandler {
         } else {
             // A wrong name costs no text thread.
             Future<Resolved> resolved = Future.fromCompletionStage(known.resolve(adapters), exchange.loop());
-            write(exchange, account, params, answers, resolved, text.run(exchange.caller().tenant(), exchange.length(), prepare));
+            write(
+                    exchange,
+                    account,
+                    params,
+                    answers,
+                    resolved,
+                    text.run(exchange.caller().tenant(), exchange.length(), prepare));
         }
     }
 

@@ -102,8 +102,7 @@ final class FrontDoor implements Handler<HttpServerRequest> {
         }
         for (String site : request.headers().getAll(FETCH_SITE)) {
             // "none" is the person at the browser; "same-site" is a page of another port or a sibling name.
-            boolean allowed =
-                    site.equals("same-origin") || site.equals("none") || (own && site.equals("same-site"));
+            boolean allowed = site.equals("same-origin") || site.equals("none") || (own && site.equals("same-site"));
             if (!allowed && !opensPage(request)) {
                 throw foreign();
             }

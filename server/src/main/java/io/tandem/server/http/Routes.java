@@ -119,7 +119,8 @@ public final class Routes {
         FineTuningJobsHandler jobs = new FineTuningJobsHandler(t.jobs());
         BatchesHandler batches = new BatchesHandler(t.batches());
         AdaptersHandler adapters = new AdaptersHandler(t.adapters());
-        AdapterMakingHandler making = new AdapterMakingHandler(t.adapters(), t.names(), t.model(), t.maxRank(), t.forms());
+        AdapterMakingHandler making =
+                new AdapterMakingHandler(t.adapters(), t.names(), t.model(), t.maxRank(), t.forms());
         LoraAdaptersHandler lora = new LoraAdaptersHandler(t.model(), t.adapters());
         HealthHandler health = new HealthHandler(t.readiness());
         OpenApiHandler description = new OpenApiHandler();

@@ -277,9 +277,7 @@ class AccessIT {
     void linksOfOtherSitesOpenPagesOnly(String method, String path, String mode, String destination, int status)
             throws Exception {
         for (String site : new String[] {"cross-site", "same-site"}) {
-            String[] headers = {
-                "Sec-Fetch-Site: " + site, "Sec-Fetch-Mode: " + mode, "Sec-Fetch-Dest: " + destination
-            };
+            String[] headers = {"Sec-Fetch-Site: " + site, "Sec-Fetch-Mode: " + mode, "Sec-Fetch-Dest: " + destination};
             Answer answer = RawHttp.send(open.port(), method, path, headers);
             assertThat(answer.status()).as(answer.body()).isEqualTo(status);
             if (status == 200) {

@@ -139,7 +139,8 @@ class TracesIT {
         try (Collector collector = new Collector();
                 RunningServer server = start(to(collector.endpoint()))) {
             for (String path : new String[] {"/v1/models", "/nothing", "/health"}) {
-                assertThat(RawHttp.send(server.port(), "INVENTED", path).status()).isBetween(400, 499);
+                assertThat(RawHttp.send(server.port(), "INVENTED", path).status())
+                        .isBetween(400, 499);
             }
             server.get("/v1/models");
             collector.await("GET /v1/models");
