@@ -204,6 +204,7 @@ class TenantDelaySimulationTest {
         long left = scenario.device.nanoTime();
         scenario.engine.iterate();
         assertThat(millis(last(scenario))).isLessThanOrEqualTo(ERROR * DELAY);
+        assertThat(last(scenario).bounded()).isTrue();
         while (scenario.device.nanoTime() - left < 10_000 * NANOS_PER_MILLI) {
             scenario.engine.iterate();
         }
@@ -213,6 +214,7 @@ class TenantDelaySimulationTest {
             longest = Math.max(longest, millis(last(scenario)));
         }
         assertThat(longest).isGreaterThan(2 * DELAY);
+        assertThat(last(scenario).bounded()).isFalse();
     }
 
     /** Whatever users a tenant has: every iteration is the one that it is without the setting. */

@@ -62,10 +62,18 @@ class TenantFloodIT {
     }
 
     private static double trained(RunningServer operator) throws IOException, InterruptedException {
+        return metric(operator, "tandem_tokens_total{phase=\"finetune\"}");
+    }
+
+    private static double bounded(RunningServer operator) throws IOException, InterruptedException {
+        return metric(operator, "tandem_iterations_bounded_total");
+    }
+
+    private static double metric(RunningServer operator, String name) throws IOException, InterruptedException {
         return operator.get("/metrics")
                 .body()
                 .lines()
-                .filter(line -> line.startsWith("tandem_tokens_total{") && line.contains("phase=\"finetune\""))
+                .filter(line -> line.startsWith(name + " "))
                 .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
                 .sum();
     }
@@ -83,10 +91,10 @@ class TenantFloodIT {
     void theOtherGetsItsAnswersAndAllElseGoesOn() throws Exception {
         ExecutorService clients = Executors.newCachedThreadPool();
         try (RunningServer server = RunningServer.start(directory)) {
-            RunningServer operator = server.as(server.json(
-                            server.post(PROJECTS + "/default/api_keys", "{\"name\":\"ops\",\"role\":\"admin\"}"))
-                    .path("value")
-                    .asText());
+            RunningServer operator = server.as(
+                    server.json(server.post(PROJECTS + "/default/api_keys", "{\"name\":\"ops\",\"role\":\"admin\"}"))
+                            .path("value")
+                            .asText());
             RunningServer loud = tenant(operator, "loud");
             RunningServer quiet = tenant(operator, "quiet");
             AtomicInteger answers = new AtomicInteger();
@@ -109,6 +117,8 @@ class TenantFloodIT {
                 String prompt = i + " a b c".repeat(8);
                 flood.add(clients.submit(repeat(answers, () -> loud.post("/v1/completions", completion(prompt, 20)))));
             }
+            await(flood, () -> answers.get() > 0 && trained(operator) > 0);
+            assertThat(bounded(operator)).isZero();
             for (int i = 0; i < REQUESTS; i++) {
                 int answered = answers.get();
                 int uploaded = uploads.get();
@@ -117,11 +127,14 @@ class TenantFloodIT {
                 HttpResponse<String> answer = quiet.post("/v1/completions", completion("question " + i, 3));
                 assertThat(quiet.json(answer).at("/usage/completion_tokens").asInt())
                         .isEqualTo(3);
-                await(flood, () -> answers.get() > answered
-                        && uploads.get() > uploaded
-                        && texts.get() > tokenized
-                        && trained(operator) > before);
+                await(
+                        flood,
+                        () -> answers.get() > answered
+                                && uploads.get() > uploaded
+                                && texts.get() > tokenized
+                                && trained(operator) > before);
             }
+            assertThat(bounded(operator)).isPositive();
             over = true;
             for (Future<Integer> each : flood) {
                 assertThat(each.get()).isNotNegative();
