@@ -11,13 +11,13 @@ import java.util.function.ToDoubleFunction;
 /** A kind of flood, and what was measured under it in all rounds. */
 final class Phase {
     static final String COLUMNS = "phase,requests,failures,ttft_p50_ms,ttft_p95_ms,ttft_p99_ms,ttft_p99_of_alone,"
-            + "tpot_p50_ms,tpot_p99_ms,flood_tokens_per_s,flood_uploads_per_s,flood_trained_rows_per_s,client_cores,server_cores";
+            + "tpot_p50_ms,tpot_p99_ms,flood_tokens_per_s,flood_uploads_per_s,flood_trained_rows_per_s,client_cores,server_cores,other_cores";
 
     private final String name;
     private final Kind kind;
     private final boolean quota;
     private final List<Answer> answers = new ArrayList<>();
-    private Work work = new Work(0, 0, 0, 0, 0, 0);
+    private Work work = new Work(0, 0, 0, 0, 0, 0, 0);
 
     /** @param quota whether the flood has one */
     Phase(String name, Kind kind, boolean quota) {
@@ -31,6 +31,7 @@ final class Phase {
      *
      * @param clientSeconds of processor time that the clients took, which the server lacks on the same machine
      * @param serverSeconds of processor time that the server took
+     * @param busySeconds of processor time that all programs of the machine took
      */
     record Work(
             double seconds,
@@ -38,7 +39,8 @@ final class Phase {
             double uploads,
             double trainedRows,
             double clientSeconds,
-            double serverSeconds) {
+            double serverSeconds,
+            double busySeconds) {
         Work plus(Work more) {
             return new Work(
                     seconds + more.seconds,
@@ -46,7 +48,8 @@ final class Phase {
                     uploads + more.uploads,
                     trainedRows + more.trainedRows,
                     clientSeconds + more.clientSeconds,
-                    serverSeconds + more.serverSeconds);
+                    serverSeconds + more.serverSeconds,
+                    busySeconds + more.busySeconds);
         }
 
         Work minus(Work before) {
@@ -56,7 +59,13 @@ final class Phase {
                     -before.uploads,
                     -before.trainedRows,
                     -before.clientSeconds,
-                    -before.serverSeconds));
+                    -before.serverSeconds,
+                    -before.busySeconds));
+        }
+
+        /** What programs took that have nothing to do with this. */
+        double otherSeconds() {
+            return busySeconds - clientSeconds - serverSeconds;
         }
     }
 
@@ -105,7 +114,8 @@ final class Phase {
                 number(work.uploads() / work.seconds()),
                 number(work.trainedRows() / work.seconds()),
                 cores(work.clientSeconds()),
-                cores(work.serverSeconds()));
+                cores(work.serverSeconds()),
+                cores(work.otherSeconds()));
     }
 
     private String cores(double seconds) {

@@ -10,6 +10,7 @@ import io.tandem.loadtest.tenant.Phase.Work;
 import io.tandem.loadtest.tenant.QuietTenant.Answer;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -39,6 +40,9 @@ public final class Tenants implements Callable<Integer> {
     private static final double GOAL = 1.5;
     private static final long POLL_MILLIS = 50;
     private static final double NANOS = 1e9;
+    private static final Path SYSTEM = Path.of("/proc/stat");
+    /** Per second, on every Linux that Java runs on. */
+    private static final double TICKS = 100;
     /** A fraction of what the flood asks for. */
     private static final String QUOTA = """
             {"requests_per_minute": 120, "tokens_per_minute": 100000, "concurrent_sequences": 8,
@@ -172,7 +176,23 @@ public final class Tenants implements Callable<Integer> {
                 flood.uploads(),
                 admin.metric("tandem_tokens_total", "phase=\"finetune\""),
                 processorSeconds(ProcessHandle.current()),
-                ProcessHandle.of(server.pid()).map(Tenants::processorSeconds).orElse(Double.NaN));
+                ProcessHandle.of(server.pid()).map(Tenants::processorSeconds).orElse(Double.NaN),
+                busySeconds());
+    }
+
+    /** Of all processors since the start of the system, by its own count; NaN if it has none. */
+    private static double busySeconds() throws IOException {
+        if (!Files.exists(SYSTEM)) {
+            return Double.NaN;
+        }
+        String[] ticks = Files.readAllLines(SYSTEM).get(0).trim().split(" +");
+        // user, nice, system, idle, waiting for the disk, interrupts
+        return (Double.parseDouble(ticks[1])
+                        + Double.parseDouble(ticks[2])
+                        + Double.parseDouble(ticks[3])
+                        + Double.parseDouble(ticks[6])
+                        + Double.parseDouble(ticks[7]))
+                / TICKS;
     }
 
     private static double processorSeconds(ProcessHandle process) {
