@@ -63,12 +63,14 @@ class TenantTurnsTest {
     }
 
     /** Takes all places that a tenant has. */
-    private void fill(TenantId tenant) throws InterruptedException {
+    private List<Future<String>> fill(TenantId tenant) throws InterruptedException {
         CountDownLatch begun = new CountDownLatch(MOST);
+        List<Future<String>> held = new ArrayList<>();
         for (int i = 0; i < MOST; i++) {
-            turns.run(tenant, 1, held(begun));
+            held.add(turns.run(tenant, 1, held(begun)));
         }
         begun.await();
+        return held;
     }
 
     @Test
@@ -140,7 +142,7 @@ class TenantTurnsTest {
 
     @Test
     void whoHasMoreThanItsPartOfTheBytesIsRefusedAndNobodyElse() throws Exception {
-        fill(LOUD);
+        List<Future<String>> all = fill(LOUD);
         Future<String> large = turns.run(LOUD, MAX_BYTES - 100, noted("large"));
         assertThatThrownBy(() -> get(turns.run(LOUD, 200, noted("refused"))))
                 .isInstanceOf(ExecutionException.class)
@@ -151,7 +153,10 @@ class TenantTurnsTest {
         // Alone, work is never too large.
         assertThat(get(turns.run(QUIET, 10 * MAX_BYTES, noted("huge")))).isEqualTo("huge");
         gate.countDown();
-        get(large);
+        all.add(large);
+        for (Future<String> one : all) {
+            get(one);
+        }
         get(turns.run(LOUD, MAX_BYTES, noted("again")));
         assertThat(order).containsExactly("quiet", "huge", "large", "again");
     }
