@@ -84,7 +84,7 @@ public final class Tenants implements Callable<Integer> {
     @Option(
             names = "--delay",
             paramLabel = "MS",
-            defaultValue = "10",
+            defaultValue = "5",
             description = "The server's scheduler.tenant-delay; default ${DEFAULT-VALUE}.")
     private double delay;
 

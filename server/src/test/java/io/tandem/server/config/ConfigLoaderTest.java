@@ -115,11 +115,11 @@ class ConfigLoaderTest {
 
     @Test
     void targetsAreInMilliseconds() throws IOException {
-        assertThat(load("scheduler: {tpot-target: 30}").scheduler().targets()).isEqualTo(new Targets(30, 2000, 10));
+        assertThat(load("scheduler: {tpot-target: 30}").scheduler().targets()).isEqualTo(new Targets(30, 2000, 5));
         assertThat(load("scheduler: {tpot-target: 30, ttft-target: 700}")
                         .scheduler()
                         .targets())
-                .isEqualTo(new Targets(30, 700, 10));
+                .isEqualTo(new Targets(30, 700, 5));
     }
 
     @Test
