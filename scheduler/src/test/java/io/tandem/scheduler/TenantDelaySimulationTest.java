@@ -49,6 +49,7 @@ class TenantDelaySimulationTest {
     enum Kind {
         ANSWERS,
         PROMPTS,
+        BATCHES,
         JOBS,
         ALL
     }
@@ -72,6 +73,10 @@ class TenantDelaySimulationTest {
     }
 
     private RecordingSink submit(Scenario scenario, String caller, int prompt, int tokens) {
+        return submit(scenario, caller, prompt, tokens, false);
+    }
+
+    private RecordingSink submit(Scenario scenario, String caller, int prompt, int tokens, boolean batch) {
         RecordingSink sink = new RecordingSink();
         InferenceRequest request = new InferenceRequest(
                 id++,
@@ -81,7 +86,8 @@ class TenantDelaySimulationTest {
                 List.of(),
                 SamplingParams.GREEDY,
                 StopRule.NONE);
-        assertThat(scenario.engine.submit(request, sink)).isEmpty();
+        assertThat(scenario.engine.submit(batch ? request.asBestEffort() : request, sink))
+                .isEmpty();
         return sink;
     }
 
@@ -90,7 +96,8 @@ class TenantDelaySimulationTest {
         open.removeIf(RecordingSink::ended);
         while (kind != Kind.JOBS && open.size() < (kind == Kind.PROMPTS ? 3 : 2 * SLOTS)) {
             boolean prompts = kind == Kind.PROMPTS;
-            RecordingSink sink = submit(scenario, LOUD, prompts ? 900 : 50 + random.nextInt(200), prompts ? 1 : 100);
+            int length = prompts ? 900 : 50 + random.nextInt(200);
+            RecordingSink sink = submit(scenario, LOUD, length, prompts ? 1 : 100, kind == Kind.BATCHES);
             open.add(sink);
             flood.add(sink);
         }

@@ -66,17 +66,18 @@ public final class HybridTokenPlanner implements IterationPlanner {
         long spareNanos = waiting > 0 ? 0 : budgetNanos;
         if (training.isEmpty()) {
             IterationPlan interactive = inference.plan(running, maxRows, 1, modest, nowNanos);
+            long leftNanos = delay.hurries(interactive, modest) ? 0 : spareNanos;
             IterationPlan plan = spare.fill(
-                    interactive, bestEffort, maxRows - interactive.features().rows(), spareNanos);
+                    interactive, bestEffort, maxRows - interactive.features().rows(), leftNanos);
             return drafts.add(plan, plan.features(), maxRows - plan.features().rows(), budgetNanos);
-        }
-        if (ModestTenants.awaitFirstToken(running, training.get().tenants())) {
-            spareNanos = 0;
         }
         PackProgress pack = training.get().pack();
         int mostRows = maxRows - reservedRows(pack);
         // What prompts may use ends where the floor of fine-tuning begins.
         IterationPlan interactive = inference.plan(running, mostRows, 1 - config.floor(), modest, nowNanos);
+        if (ModestTenants.awaitFirstToken(running, training.get().tenants()) || delay.hurries(interactive, modest)) {
+            spareNanos = 0;
+        }
         long aloneNanos = latency.predictNanos(interactive.features());
         IterationPlan plan = spare.fill(
                 interactive, bestEffort, mostRows - interactive.features().rows(), (aloneNanos + spareNanos) / 2);

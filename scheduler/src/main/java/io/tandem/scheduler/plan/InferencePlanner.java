@@ -51,7 +51,9 @@ final class InferencePlanner {
         if (!delay.bounds(modest)) {
             return together(running, maxRows, share, modest, nowNanos);
         }
-        IterationPlan own = together(running.stream().filter(modest::have).toList(), maxRows, share, modest, nowNanos);
+        // As they would be alone.
+        List<Sequence> theirs = running.stream().filter(modest::have).toList();
+        IterationPlan own = together(theirs, maxRows, share, ModestTenants.NONE, nowNanos);
         List<Sequence> others = running.stream()
                 .filter(sequence -> !sequence.bestEffort() && !modest.have(sequence))
                 .toList();

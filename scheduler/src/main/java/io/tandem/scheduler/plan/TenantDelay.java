@@ -2,7 +2,6 @@ package io.tandem.scheduler.plan;
 
 import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.scheduler.inference.Sequence;
-import io.tandem.scheduler.plan.IterationPlan.Chunk;
 import io.tandem.scheduler.slo.IterationFeatures;
 import io.tandem.scheduler.slo.LatencyModel;
 import java.util.Comparator;
@@ -43,6 +42,14 @@ final class TenantDelay {
         return Math.max(delayNanos, (long) (SHORTEST * shortest));
     }
 
+    /** Whether an iteration gives a first token that nothing of others should delay. */
+    boolean hurries(IterationPlan plan, ModestTenants modest) {
+        return bounds(modest)
+                && plan.chunks().stream()
+                        .anyMatch(chunk ->
+                                chunk.draws() && chunk.sequence().generated() == 0 && modest.have(chunk.sequence()));
+    }
+
     /**
      * The plan with what fits of others.
      *
@@ -51,7 +58,7 @@ final class TenantDelay {
      * @param rows that the iteration has left
      */
     IterationPlan fill(IterationPlan own, List<Sequence> others, int rows, ModestTenants modest) {
-        if (own.chunks().stream().anyMatch(TenantDelay::givesFirstToken)) {
+        if (hurries(own, modest)) {
             return own;
         }
         long aloneNanos = latency.predictNanos(own.features());
@@ -68,9 +75,5 @@ final class TenantDelay {
         IterationPlan decoded = spare.fill(own, decoding, rows, decodeNanos);
         int left = rows - decoded.features().rows() + own.features().rows();
         return spare.fill(decoded, prompts, left, mostNanos);
-    }
-
-    private static boolean givesFirstToken(Chunk chunk) {
-        return chunk.draws() && chunk.sequence().generated() == 0;
     }
 }

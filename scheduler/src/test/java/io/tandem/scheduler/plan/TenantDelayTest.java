@@ -128,6 +128,20 @@ class TenantDelayTest {
         assertThat(plan.training()).isEmpty();
     }
 
+    /** As they would without others. */
+    @Test
+    void promptsOfModestTenantsRunTogether() {
+        ModestTenants both = new ModestTenants(Set.of(QUIET, "calm"));
+        List<Sequence> running = answers(LOUD, 30);
+        running.add(prompt(LOUD, 50));
+        running.add(prompt(QUIET, 40));
+        running.add(prompt("calm", 30));
+        running.add(prompt(QUIET, 20));
+        IterationPlan plan = planner(DELAY, 0).plan(running, 0, Optional.empty(), both, 0);
+        assertThat(plan.chunks()).hasSize(3).allMatch(Chunk::draws);
+        assertThat(plan.features().prefillRows()).isEqualTo(90);
+    }
+
     /** Nobody waits as long as somebody else's long prompt runs. */
     @Test
     void othersGoOnBesideALongPrompt() {
