@@ -185,7 +185,7 @@ public final class Tenants implements Callable<Integer> {
         if (!Files.exists(SYSTEM)) {
             return Double.NaN;
         }
-        String[] ticks = Files.readAllLines(SYSTEM).get(0).trim().split(" +");
+        String[] ticks = Files.readAllLines(SYSTEM).get(0).trim().split(" +", -1);
         // user, nice, system, idle, waiting for the disk, interrupts
         return (Double.parseDouble(ticks[1])
                         + Double.parseDouble(ticks[2])
