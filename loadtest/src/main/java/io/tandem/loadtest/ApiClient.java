@@ -5,17 +5,17 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.vertx.core.Future;
 import io.vertx.core.MultiMap;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublisher;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -124,26 +124,22 @@ public final class ApiClient {
             throws IOException, InterruptedException {
         String boundary = "tandem-" + System.nanoTime();
         String part = "--" + boundary + "\r\nContent-Disposition: form-data; name=\"";
-        ByteArrayOutputStream body = new ByteArrayOutputStream();
+        List<BodyPublisher> body = new ArrayList<>();
         for (Map.Entry<String, String> field : fields.entrySet()) {
-            body.write(text(part + field.getKey() + "\"\r\n\r\n" + field.getValue() + "\r\n"));
+            body.add(BodyPublishers.ofString(part + field.getKey() + "\"\r\n\r\n" + field.getValue() + "\r\n"));
         }
         for (Path file : files) {
-            body.write(text(part + "file\"; filename=\"" + file.getFileName()
+            body.add(BodyPublishers.ofString(part + "file\"; filename=\"" + file.getFileName()
                     + "\"\r\nContent-Type: application/octet-stream\r\n\r\n"));
-            body.write(Files.readAllBytes(file));
-            body.write(text("\r\n"));
+            body.add(BodyPublishers.ofFile(file));
+            body.add(BodyPublishers.ofString("\r\n"));
         }
-        body.write(text("--" + boundary + "--\r\n"));
+        body.add(BodyPublishers.ofString("--" + boundary + "--\r\n"));
         HttpRequest request = request(path)
                 .header("Content-Type", "multipart/form-data; boundary=" + boundary)
-                .POST(BodyPublishers.ofByteArray(body.toByteArray()))
+                .POST(BodyPublishers.concat(body.toArray(BodyPublisher[]::new)))
                 .build();
         return answer(http.send(request, BodyHandlers.ofString()));
-    }
-
-    private static byte[] text(String text) {
-        return text.getBytes(StandardCharsets.UTF_8);
     }
 
     /** A greedy answer to one question. */

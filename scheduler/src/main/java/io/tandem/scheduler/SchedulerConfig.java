@@ -55,13 +55,20 @@ public record SchedulerConfig(
      *
      * @param tpotMillis mean time per output token of a request after its first
      * @param ttftMillis from a request's arrival to its first token
+     * @param delayMillis that others may add to the first token of a tenant that asks for little; 0 sets no bound
      */
-    public record Targets(double tpotMillis, double ttftMillis) {
+    public record Targets(double tpotMillis, double ttftMillis, double delayMillis) {
         private static final double NANOS_PER_MILLI = 1e6;
+
+        /** Without a bound on what tenants do to each other. */
+        public Targets(double tpotMillis, double ttftMillis) {
+            this(tpotMillis, ttftMillis, 0);
+        }
 
         public Targets {
             require(tpotMillis > 0, "tpot-target", tpotMillis, "more than 0 milliseconds");
             require(ttftMillis > 0, "ttft-target", ttftMillis, "more than 0 milliseconds");
+            require(delayMillis >= 0, "tenant-delay", delayMillis, "0 or more milliseconds");
         }
 
         public long tpotNanos() {
@@ -70,6 +77,10 @@ public record SchedulerConfig(
 
         public long ttftNanos() {
             return (long) (ttftMillis * NANOS_PER_MILLI);
+        }
+
+        public long delayNanos() {
+            return (long) (delayMillis * NANOS_PER_MILLI);
         }
     }
 

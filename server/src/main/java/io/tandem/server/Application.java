@@ -42,6 +42,8 @@ import io.tandem.server.http.AccessLog;
 import io.tandem.server.http.AnswerSyntax;
 import io.tandem.server.http.BatchVerticle;
 import io.tandem.server.http.Routes;
+import io.tandem.server.http.TenantTurns;
+import io.tandem.server.http.TextWork;
 import io.tandem.server.metrics.Capacity;
 import io.tandem.server.metrics.CoServingMetrics;
 import io.tandem.server.metrics.LatencyMetrics;
@@ -217,6 +219,8 @@ public final class Application implements AutoCloseable {
                 new AccessLog(config.operation().accessLog()),
                 new RateLimits(tenants::quota, usage, Clock.systemUTC()),
                 usage,
+                new TextWork(vertx),
+                TenantTurns.ofUploads(vertx),
                 readiness,
                 Main.number(),
                 meters::scrape,

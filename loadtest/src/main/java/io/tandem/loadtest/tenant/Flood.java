@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -43,6 +44,7 @@ final class Flood implements AutoCloseable {
     private final LongAdder uploads = new LongAdder();
     private final List<TrainingJob> jobs = new ArrayList<>();
     private final ExecutorService uploaders = Executors.newFixedThreadPool(UPLOADERS);
+    private Optional<Path> file = Optional.empty();
     private volatile boolean closed;
 
     /**
@@ -109,24 +111,24 @@ final class Flood implements AutoCloseable {
     }
 
     private void upload() throws IOException {
-        List<String> lines = new ArrayList<>();
-        for (int i = 0; i < UPLOADED_COPIES; i++) {
-            lines.addAll(Files.readAllLines(EXAMPLES));
-        }
+        // Made once, as what the client computes the server lacks.
+        Path copies = Files.createTempFile("tandem-flood", ".jsonl");
+        file = Optional.of(copies);
+        Files.writeString(copies, Files.readString(EXAMPLES).repeat(UPLOADED_COPIES));
         for (int i = 0; i < UPLOADERS; i++) {
             uploaders.execute(() -> {
                 while (!closed) {
-                    uploadOne(lines);
+                    uploadOne(copies);
                 }
             });
         }
     }
 
-    private void uploadOne(List<String> lines) {
+    private void uploadOne(Path copies) {
         try {
-            String file = client.upload(lines);
+            String id = client.upload(copies);
             uploads.increment();
-            client.delete("/v1/files/" + file);
+            client.delete("/v1/files/" + id);
         } catch (StatusException e) {
             pause();
         } catch (IOException e) {
@@ -152,6 +154,9 @@ final class Flood implements AutoCloseable {
         uploaders.shutdown();
         try {
             uploaders.awaitTermination(1, TimeUnit.MINUTES);
+            if (file.isPresent()) {
+                Files.delete(file.get());
+            }
             for (TrainingJob job : jobs) {
                 job.cancel();
             }

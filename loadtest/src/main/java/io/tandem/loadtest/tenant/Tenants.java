@@ -10,6 +10,7 @@ import io.tandem.loadtest.tenant.Phase.Work;
 import io.tandem.loadtest.tenant.QuietTenant.Answer;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -39,6 +40,9 @@ public final class Tenants implements Callable<Integer> {
     private static final double GOAL = 1.5;
     private static final long POLL_MILLIS = 50;
     private static final double NANOS = 1e9;
+    private static final Path SYSTEM = Path.of("/proc/stat");
+    /** Per second, on every Linux that Java runs on. */
+    private static final double TICKS = 100;
     /** A fraction of what the flood asks for. */
     private static final String QUOTA = """
             {"requests_per_minute": 120, "tokens_per_minute": 100000, "concurrent_sequences": 8,
@@ -53,7 +57,7 @@ public final class Tenants implements Callable<Integer> {
             description = "Of each measurement, of which each round has one per phase; default ${DEFAULT-VALUE}.")
     private double seconds;
 
-    @Option(names = "--rounds", defaultValue = "3", description = "Default ${DEFAULT-VALUE}.")
+    @Option(names = "--rounds", defaultValue = "10", description = "Default ${DEFAULT-VALUE}.")
     private int rounds;
 
     @Option(names = "--warm-up", defaultValue = "2", description = "Seconds of a flood; default ${DEFAULT-VALUE}.")
@@ -77,6 +81,19 @@ public final class Tenants implements Callable<Integer> {
             description = "Answers that the flood asks for at once; default ${DEFAULT-VALUE}.")
     private int streams;
 
+    @Option(
+            names = "--delay",
+            paramLabel = "MS",
+            defaultValue = "5",
+            description = "The server's scheduler.tenant-delay; default ${DEFAULT-VALUE}.")
+    private double delay;
+
+    @Option(
+            names = "--phases",
+            split = ",",
+            description = "Some of those that the table has, beside the one alone; default: all.")
+    private List<String> only = List.of();
+
     @Option(names = "--out", paramLabel = "DIR", description = "Writes tenants.csv there.")
     private Optional<Path> out = Optional.empty();
 
@@ -91,7 +108,8 @@ public final class Tenants implements Callable<Integer> {
     public Integer call() throws Exception {
         String key = UUID.randomUUID().toString();
         List<Phase> phases = phases();
-        try (ServerProcess server = ServerProcess.start(model.directory(), "http:\n  api-key: " + key + "\n", "")) {
+        String settings = "http:\n  api-key: " + key + "\nscheduler:\n  tenant-delay: " + delay + "\n";
+        try (ServerProcess server = ServerProcess.start(model.directory(), settings, "")) {
             ApiClient admin = new ApiClient(server.url(), key);
             Tenant quiet = tenant(admin, "quiet");
             Tenant loud = tenant(admin, "loud");
@@ -103,7 +121,7 @@ public final class Tenants implements Callable<Integer> {
                     limit(admin, loud, phase.quota());
                     try (Flood flood = Flood.start(new ApiClient(server.url(), loud.key()), base, phase.kind())) {
                         TimeUnit.NANOSECONDS.sleep((long) (warmUp * NANOS));
-                        measure(phase, asking, flood, admin);
+                        measure(phase, asking, flood, server, admin);
                     }
                     awaitRest(admin);
                 }
@@ -114,13 +132,16 @@ public final class Tenants implements Callable<Integer> {
     }
 
     private List<Phase> phases() {
-        return List.of(
+        List<Phase> all = List.of(
                 new Phase("alone", new Kind(0, false, false), false),
                 new Phase("requests", new Kind(streams, false, false), false),
                 new Phase("requests and files", new Kind(streams, true, false), false),
                 new Phase("jobs", new Kind(0, false, true), false),
                 new Phase("all three", new Kind(streams, true, true), false),
                 new Phase("all three with quotas", new Kind(streams, true, true), true));
+        return all.stream()
+                .filter(phase -> only.isEmpty() || phase == all.get(0) || only.contains(phase.name()))
+                .toList();
     }
 
     private static Tenant tenant(ApiClient admin, String name) throws IOException, InterruptedException {
@@ -139,20 +160,46 @@ public final class Tenants implements Callable<Integer> {
         admin.post(PROJECTS + "/" + tenant.id(), body);
     }
 
-    private void measure(Phase phase, QuietTenant quiet, Flood flood, ApiClient admin)
+    private void measure(Phase phase, QuietTenant quiet, Flood flood, ServerProcess server, ApiClient admin)
             throws IOException, InterruptedException {
-        Work before = work(flood, admin);
+        Work before = work(flood, server, admin);
         List<Answer> answers = quiet.ask(seconds);
-        phase.add(answers, work(flood, admin).minus(before));
+        phase.add(answers, work(flood, server, admin).minus(before));
         OUT.println("measured: " + phase.name());
     }
 
-    private static Work work(Flood flood, ApiClient admin) throws IOException, InterruptedException {
+    private static Work work(Flood flood, ServerProcess server, ApiClient admin)
+            throws IOException, InterruptedException {
         return new Work(
                 System.nanoTime() / NANOS,
                 flood.tokens(),
                 flood.uploads(),
-                admin.metric("tandem_tokens_total", "phase=\"finetune\""));
+                admin.metric("tandem_tokens_total", "phase=\"finetune\""),
+                processorSeconds(ProcessHandle.current()),
+                ProcessHandle.of(server.pid()).map(Tenants::processorSeconds).orElse(Double.NaN),
+                busySeconds());
+    }
+
+    /** Of all processors since the start of the system, by its own count; NaN if it has none. */
+    private static double busySeconds() throws IOException {
+        if (!Files.exists(SYSTEM)) {
+            return Double.NaN;
+        }
+        String[] ticks = Files.readAllLines(SYSTEM).get(0).trim().split(" +", -1);
+        // user, nice, system, idle, waiting for the disk, interrupts
+        return (Double.parseDouble(ticks[1])
+                        + Double.parseDouble(ticks[2])
+                        + Double.parseDouble(ticks[3])
+                        + Double.parseDouble(ticks[6])
+                        + Double.parseDouble(ticks[7]))
+                / TICKS;
+    }
+
+    private static double processorSeconds(ProcessHandle process) {
+        return process.info()
+                .totalCpuDuration()
+                .map(duration -> duration.toNanos() / NANOS)
+                .orElse(Double.NaN);
     }
 
     /** Until nothing is left of a flood. */

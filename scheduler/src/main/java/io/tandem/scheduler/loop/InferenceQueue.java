@@ -10,6 +10,7 @@ import io.tandem.scheduler.inference.TokenConstraint.Next.Failed;
 import io.tandem.scheduler.kv.KvSlotAllocator;
 import io.tandem.scheduler.kv.KvSlotAllocator.Lease;
 import io.tandem.scheduler.plan.IterationPlan.Chunk;
+import io.tandem.scheduler.plan.ModestTenants;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -42,6 +43,7 @@ final class InferenceQueue {
     private final Backlog bestEffort;
     private final SlotShares shares;
     private final PromptTurns turns;
+    private final RecentUse use;
     private final List<Sequence> running = new ArrayList<>();
     private int preemptions;
 
@@ -59,6 +61,7 @@ final class InferenceQueue {
         this.bestEffort = new Backlog(weights);
         this.shares = new SlotShares(weights);
         this.turns = new PromptTurns(weights);
+        this.use = new RecentUse(weights);
         this.kv = kv;
         this.adapters = adapters;
         this.copies = copies;
@@ -68,6 +71,7 @@ final class InferenceQueue {
     void add(Sequence sequence) {
         if (!sequence.bestEffort()) {
             shares.came(sequence);
+            use.came(sequence);
         }
         backlog(sequence).add(sequence);
     }
@@ -84,6 +88,12 @@ final class InferenceQueue {
     /** A caller's job trained. */
     void trained(String caller, double tokens) {
         interactive.trained(caller, tokens);
+        use.trained(caller, tokens);
+    }
+
+    /** Those that others should not delay. */
+    ModestTenants modestTenants() {
+        return use.modest();
     }
 
     /** As it is now, in the order of admission. */
@@ -105,6 +115,7 @@ final class InferenceQueue {
 
     /** Ends what was cancelled, gives every decoding sequence room for its token, and admits who fits. */
     void prepare(long nowNanos) {
+        use.advance(nowNanos);
         endIf(Sequence::cancelled, FinishReason.CANCELLED, "");
         endIf(Sequence::complete, FinishReason.STOP, "");
         endFailed(true, FinishReason.BROKEN_CONSTRAINT);
@@ -295,6 +306,7 @@ final class InferenceQueue {
 
     /** These chunks are about to count as run. */
     void run(List<Chunk> chunks) {
+        use.run(chunks);
         int prompts = chunks.stream()
                 .filter(chunk ->
                         !chunk.sequence().decoding() && !chunk.sequence().bestEffort())

@@ -21,6 +21,7 @@ import io.tandem.scheduler.plan.HybridTokenPlanner;
 import io.tandem.scheduler.plan.IterationPlan;
 import io.tandem.scheduler.plan.IterationPlan.Chunk;
 import io.tandem.scheduler.plan.IterationPlanner;
+import io.tandem.scheduler.plan.ModestTenants;
 import io.tandem.scheduler.plan.PendingTraining;
 import io.tandem.scheduler.plan.PlanEncoder;
 import io.tandem.scheduler.plan.ServingSpell;
@@ -162,7 +163,9 @@ public final class IterationLoop {
         inference.prepare(nanoTime.getAsLong());
         jobs.prepare();
         Optional<PendingTraining> training = jobs.pending(spell);
-        IterationPlan plan = planner.plan(inference.ready(), inference.waitingCount(), training, nanoTime.getAsLong());
+        ModestTenants modest = inference.modestTenants();
+        IterationPlan plan =
+                planner.plan(inference.ready(), inference.waitingCount(), training, modest, nanoTime.getAsLong());
         if (plan.empty()) {
             listener.idle();
             return false;
@@ -185,7 +188,8 @@ public final class IterationLoop {
         boolean waits = plan.training().isEmpty() && training.isPresent();
         spell = waits ? spell.plus(now - start) : ServingSpell.NONE;
         Accepted accepted = apply(plan, outputs, now);
-        report(plan, accepted, now - start, predicted, alone);
+        boolean bounded = targets.delayNanos() > 0 && !modest.names().isEmpty();
+        report(plan, accepted, bounded, now - start, predicted, alone);
         return true;
     }
 
@@ -305,7 +309,8 @@ public final class IterationLoop {
     }
 
     /** @param alone predicted duration without the window */
-    private void report(IterationPlan plan, Accepted accepted, long duration, long predicted, long alone) {
+    private void report(
+            IterationPlan plan, Accepted accepted, boolean bounded, long duration, long predicted, long alone) {
         List<Chunk> chunks = plan.chunks();
         double training = plan.training().isEmpty() ? 0 : 1 - (double) alone / Math.max(1, predicted);
         listener.iteration(new IterationReport(
@@ -332,7 +337,8 @@ public final class IterationLoop {
                         + chunks.stream()
                                 .filter(chunk -> chunk.sequence().bestEffort())
                                 .mapToInt(Chunk::tokens)
-                                .sum()));
+                                .sum(),
+                bounded));
     }
 
     /** Whether the device has not failed several times in a row. */

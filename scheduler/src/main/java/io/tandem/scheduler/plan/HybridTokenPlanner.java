@@ -25,7 +25,8 @@ import java.util.Optional;
  * {@link Finetuning#floor} says, because a job that stands still for as long as traffic lasts helps nobody. If that
  * share is too little for a window worth running, it is saved up until it is enough. The same holds while requests wait
  * for a place: answers that keep their target all the same would end sooner in shorter iterations, and make room. And it
- * holds while another tenant than the job's waits for a first token.
+ * holds while another tenant than the job's waits for a first token. As long as there are {@link ModestTenants}, iterations
+ * are as short as {@link TenantDelay} says.
  */
 public final class HybridTokenPlanner implements IterationPlanner {
     private final Finetuning config;
@@ -34,6 +35,7 @@ public final class HybridTokenPlanner implements IterationPlanner {
     private final IterationBudget budget;
     private final InferencePlanner inference;
     private final SpareTime spare;
+    private final TenantDelay delay;
     private final DraftPlanner drafts;
     /** Rows, or layers of a row; fewer would take as long. */
     private final int smallestWindow;
@@ -45,31 +47,40 @@ public final class HybridTokenPlanner implements IterationPlanner {
         this.budget = new IterationBudget(config.targets());
         this.inference = new InferencePlanner(config, latency);
         this.spare = new SpareTime(latency, config.prefillChunkTokens());
+        this.delay = new TenantDelay(config.targets(), latency, config.prefillChunkTokens());
         this.drafts = new DraftPlanner(latency);
         this.smallestWindow = latency.freeRows();
     }
 
     @Override
-    public IterationPlan plan(List<Sequence> running, int waiting, Optional<PendingTraining> training, long nowNanos) {
-        long budgetNanos = budget.nanos(running, nowNanos);
+    public IterationPlan plan(
+            List<Sequence> running,
+            int waiting,
+            Optional<PendingTraining> training,
+            ModestTenants modest,
+            long nowNanos) {
+        long budgetNanos = Math.min(budget.nanos(running, nowNanos), delay.limitNanos(modest));
+        List<Sequence> bestEffort =
+                running.stream().filter(Sequence::bestEffort).toList();
         // Who waits is admitted sooner if an iteration does nothing that can wait.
         long spareNanos = waiting > 0 ? 0 : budgetNanos;
         if (training.isEmpty()) {
-            IterationPlan interactive = inference.plan(running, maxRows, 1, nowNanos);
+            IterationPlan interactive = inference.plan(running, maxRows, 1, modest, nowNanos);
+            long leftNanos = delay.hurries(interactive, modest) ? 0 : spareNanos;
             IterationPlan plan = spare.fill(
-                    interactive, running, maxRows - interactive.features().rows(), spareNanos);
+                    interactive, bestEffort, maxRows - interactive.features().rows(), leftNanos);
             return drafts.add(plan, plan.features(), maxRows - plan.features().rows(), budgetNanos);
-        }
-        if (ModestTenants.awaitFirstToken(running, training.get().tenants())) {
-            spareNanos = 0;
         }
         PackProgress pack = training.get().pack();
         int mostRows = maxRows - reservedRows(pack);
         // What prompts may use ends where the floor of fine-tuning begins.
-        IterationPlan interactive = inference.plan(running, mostRows, 1 - config.floor(), nowNanos);
+        IterationPlan interactive = inference.plan(running, mostRows, 1 - config.floor(), modest, nowNanos);
+        if (ModestTenants.awaitFirstToken(running, training.get().tenants()) || delay.hurries(interactive, modest)) {
+            spareNanos = 0;
+        }
         long aloneNanos = latency.predictNanos(interactive.features());
         IterationPlan plan = spare.fill(
-                interactive, running, mostRows - interactive.features().rows(), (aloneNanos + spareNanos) / 2);
+                interactive, bestEffort, mostRows - interactive.features().rows(), (aloneNanos + spareNanos) / 2);
         IterationPlan full = withWindow(plan, training.get(), spareNanos);
         int room = mostRows - plan.features().rows();
         IterationPlan drafted = drafts.add(plan, full.features(), room, (long) ((1 - config.floor()) * budgetNanos));

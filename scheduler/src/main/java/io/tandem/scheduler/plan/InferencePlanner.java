@@ -20,7 +20,7 @@ import java.util.Optional;
  * first. Nobody decodes: the chunks are as large as they may be. Otherwise they are what the latency model predicts to
  * fit beside the decode rows, unless a prompt would miss its target for the first token that way; then they are what it
  * takes to make it. A prompt whose first token is late already hurries nobody any more. Prompts of {@link ModestTenants}
- * are not cut for the answers of others, and have no others after them.
+ * are not cut for the answers of others, and have no others after them; {@link TenantDelay} bounds what else there is.
  */
 final class InferencePlanner {
     /** Of a prompt whose log-probabilities are wanted: each row has logits over the whole vocabulary. */
@@ -29,6 +29,7 @@ final class InferencePlanner {
     private final SchedulerConfig config;
     private final LatencyModel latency;
     private final IterationBudget budget;
+    private final TenantDelay delay;
     /** So many prompt tokens advance however long the decode rows take, so that no prompt waits for ever. */
     private final int leastPrefillRows;
 
@@ -36,6 +37,7 @@ final class InferencePlanner {
         this.config = config;
         this.latency = latency;
         this.budget = new IterationBudget(config.targets());
+        this.delay = new TenantDelay(config.targets(), latency, config.prefillChunkTokens());
         this.leastPrefillRows = latency.freeRows();
     }
 
@@ -45,7 +47,21 @@ final class InferencePlanner {
      * @param share of the budget that prompts may fill up
      * @return a plan without a window
      */
-    IterationPlan plan(List<Sequence> running, int maxRows, double share, long nowNanos) {
+    IterationPlan plan(List<Sequence> running, int maxRows, double share, ModestTenants modest, long nowNanos) {
+        if (!delay.bounds(modest)) {
+            return together(running, maxRows, share, modest, nowNanos);
+        }
+        // As they would be alone.
+        List<Sequence> theirs = running.stream().filter(modest::have).toList();
+        IterationPlan own = together(theirs, maxRows, share, ModestTenants.NONE, nowNanos);
+        List<Sequence> others = running.stream()
+                .filter(sequence -> !sequence.bestEffort() && !modest.have(sequence))
+                .toList();
+        return delay.fill(own, others, maxRows - own.features().rows(), modest);
+    }
+
+    private IterationPlan together(
+            List<Sequence> running, int maxRows, double share, ModestTenants modest, long nowNanos) {
         long budgetNanos = (long) (share * budget.nanos(running, nowNanos));
         List<Chunk> chunks = new ArrayList<>();
         List<Sequence> waiting = new ArrayList<>();
@@ -67,8 +83,8 @@ final class InferencePlanner {
         }
         List<Sequence> prompts = leading(waiting);
         int most = Math.min(config.prefillChunkTokens(), maxRows - chunks.size());
-        int modest = Math.min(most, new ModestTenants(running).rows(prompts));
-        int rows = modest > 0 ? modest : prefillRows(prompts, decodes, most, budgetNanos, nowNanos);
+        int hurried = Math.min(most, modest.rows(prompts));
+        int rows = hurried > 0 ? hurried : prefillRows(prompts, decodes, most, budgetNanos, nowNanos);
         List<Chunk> prefill = cut(prompts, rows);
         chunks.addAll(prefill);
         return new IterationPlan(chunks, Optional.empty(), withPrefill(decodes, prefill));

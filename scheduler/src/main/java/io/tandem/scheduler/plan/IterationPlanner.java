@@ -10,7 +10,13 @@ public interface IterationPlanner {
      * @param running in the order in which their prompts should run
      * @param waiting requests that no place was found for
      * @param training of the job that trains, if any does
+     * @param modest tenants that others should not delay
      * @param nowNanos against which first tokens become due
      */
-    IterationPlan plan(List<Sequence> running, int waiting, Optional<PendingTraining> training, long nowNanos);
+    IterationPlan plan(
+            List<Sequence> running,
+            int waiting,
+            Optional<PendingTraining> training,
+            ModestTenants modest,
+            long nowNanos);
 }

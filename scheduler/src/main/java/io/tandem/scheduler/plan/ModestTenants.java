@@ -1,31 +1,23 @@
 package io.tandem.scheduler.plan;
 
 import io.tandem.scheduler.inference.Sequence;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 
 /**
- * Tenants that run few answers beside one that runs many. What answers of others are promised does not cut the prompts that
- * give their first tokens, and prompts behind these wait for the next iteration. While another tenant than a job's waits for a
- * first token, training gets its floor only. With one tenant there is nobody modest, whatever users it has.
+ * Tenants that came lately and ask for little beside others. What answers of others are promised does not cut the prompts that
+ * give their first tokens, prompts behind these wait for the next iteration, and {@link TenantDelay} bounds what others have
+ * of an iteration. With one tenant there is nobody modest, whatever users it has.
  */
-final class ModestTenants {
-    /** The tenant that runs most has so many times as many answers as one that is modest. */
-    private static final int FACTOR = 6;
+public record ModestTenants(Set<String> names) {
+    public static final ModestTenants NONE = new ModestTenants(Set.of());
 
-    private final Map<String, Integer> running = new HashMap<>();
-    private final int most;
+    public ModestTenants {
+        names = Set.copyOf(names);
+    }
 
-    /** @param sequences that run */
-    ModestTenants(List<Sequence> sequences) {
-        for (Sequence sequence : sequences) {
-            if (!sequence.bestEffort()) {
-                running.merge(sequence.request().tenant(), 1, Integer::sum);
-            }
-        }
-        most = running.values().stream().mapToInt(count -> count).max().orElse(0);
+    boolean have(Sequence sequence) {
+        return names.contains(sequence.request().tenant());
     }
 
     /** Prompt tokens up to the end of the first prompt that waits for the first token of a modest tenant; 0 if none does. */
@@ -33,15 +25,11 @@ final class ModestTenants {
         int before = 0;
         for (Sequence prompt : prompts) {
             before += prompt.pending();
-            if (prompt.generated() == 0 && isModest(prompt.request().tenant())) {
+            if (prompt.generated() == 0 && have(prompt)) {
                 return before;
             }
         }
         return 0;
-    }
-
-    private boolean isModest(String tenant) {
-        return FACTOR * running.getOrDefault(tenant, 0) <= most;
     }
 
     /** Whether a tenant other than these waits for a first token. */

@@ -9,9 +9,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Best-effort sequences in an iteration: as many decode rows, then as many prompt tokens, as the latency model predicts
- * to fit into a limit that the interactive part has left. Without an interactive part there is nobody to delay, so they
- * advance whatever the limit says.
+ * Sequences that make way for others in an iteration, best-effort ones for example: as many decode rows, then as many prompt
+ * tokens, as the latency model predicts to fit into a limit that the others have left. Without others there is nobody to
+ * delay, so they advance whatever the limit says.
  */
 final class SpareTime {
     private final LatencyModel latency;
@@ -26,13 +26,12 @@ final class SpareTime {
     /**
      * The plan with what fits of the sequences.
      *
-     * @param plan of the interactive requests, without a window
-     * @param running in the order in which they should run; only those that are best effort are added
+     * @param plan of the others, without a window
+     * @param sequences in the order in which they should run
      * @param rows that the iteration has left
      * @param limitNanos for the whole iteration
      */
-    IterationPlan fill(IterationPlan plan, List<Sequence> running, int rows, long limitNanos) {
-        List<Sequence> sequences = running.stream().filter(Sequence::bestEffort).toList();
+    IterationPlan fill(IterationPlan plan, List<Sequence> sequences, int rows, long limitNanos) {
         List<Sequence> decoding = sequences.stream().filter(Sequence::decoding).toList();
         List<Sequence> prompts = InferencePlanner.leading(
                 sequences.stream().filter(sequence -> !sequence.decoding()).toList());

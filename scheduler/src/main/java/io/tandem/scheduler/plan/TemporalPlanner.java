@@ -34,7 +34,12 @@ public final class TemporalPlanner implements IterationPlanner {
     }
 
     @Override
-    public IterationPlan plan(List<Sequence> running, int waiting, Optional<PendingTraining> training, long nowNanos) {
+    public IterationPlan plan(
+            List<Sequence> running,
+            int waiting,
+            Optional<PendingTraining> training,
+            ModestTenants modest,
+            long nowNanos) {
         if (training.isPresent()) {
             PendingTraining next = training.get();
             if (!next.betweenSteps() || running.isEmpty() || next.spell().iterations() >= interval) {
@@ -42,10 +47,13 @@ public final class TemporalPlanner implements IterationPlanner {
                 return window.join(NOTHING, window.most(Integer.MAX_VALUE));
             }
         }
-        IterationPlan interactive = inference.plan(running, maxRows, 1, nowNanos);
+        IterationPlan interactive = inference.plan(running, maxRows, 1, modest, nowNanos);
         long budgetNanos = budget.nanos(running, nowNanos);
         IterationPlan plan = spare.fill(
-                interactive, running, maxRows - interactive.features().rows(), waiting > 0 ? 0 : budgetNanos);
+                interactive,
+                running.stream().filter(Sequence::bestEffort).toList(),
+                maxRows - interactive.features().rows(),
+                waiting > 0 ? 0 : budgetNanos);
         return drafts.add(plan, plan.features(), maxRows - plan.features().rows(), budgetNanos);
     }
 }

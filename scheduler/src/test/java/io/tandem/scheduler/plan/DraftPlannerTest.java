@@ -33,7 +33,7 @@ class DraftPlannerTest {
     }
 
     private IterationPlan plan(int maxRows, long budgetNanos, Sequence... running) {
-        IterationPlan plan = inference.plan(List.of(running), maxRows, 1, 0);
+        IterationPlan plan = inference.plan(List.of(running), maxRows, 1, ModestTenants.NONE, 0);
         return drafts.add(plan, plan.features(), maxRows - plan.features().rows(), budgetNanos);
     }
 
@@ -60,7 +60,7 @@ class DraftPlannerTest {
     @Test
     void draftsTakeNoMoreThanTheBudgetLeaves() {
         Sequence[] running = {Running.repeating(200, 400, 0), Running.repeating(200, 400, 0)};
-        IterationPlan alone = inference.plan(List.of(running), ROWS, 1, 0);
+        IterationPlan alone = inference.plan(List.of(running), ROWS, 1, ModestTenants.NONE, 0);
         long all = latency.predictNanos(plan(ROWS, PLENTY, running).features());
         long none = latency.predictNanos(alone.features());
         assertThat(all).isGreaterThan(none);
@@ -109,8 +109,10 @@ class DraftPlannerTest {
         HybridTokenPlanner planner = new HybridTokenPlanner(config(), FakeDevice.limits(64, 4096, 1), latency);
         Optional<PendingTraining> training =
                 Optional.of(new PendingTraining(Set.of(""), pack, true, ServingSpell.NONE));
-        IterationPlan without = planner.plan(List.of(Running.answer(200, 400, 0)), 0, training, 199 * PACE);
-        IterationPlan with = planner.plan(List.of(Running.repeating(200, 400, 0)), 0, training, 199 * PACE);
+        IterationPlan without =
+                planner.plan(List.of(Running.answer(200, 400, 0)), 0, training, ModestTenants.NONE, 199 * PACE);
+        IterationPlan with =
+                planner.plan(List.of(Running.repeating(200, 400, 0)), 0, training, ModestTenants.NONE, 199 * PACE);
         assertThat(lengths(with)[0]).isPositive();
         assertThat(with.training().orElseThrow().forwardRows())
                 .isBetween(1, without.training().orElseThrow().forwardRows());

@@ -56,7 +56,8 @@ class HybridTokenPlannerTest {
     @Test
     void theWindowIsTheLargestThatFitsBesideTheAnswers() {
         for (PackProgress pack : List.of(FORWARD, BACKWARD)) {
-            IterationPlan plan = planner(0.05, 0).plan(answers(4), 0, pending(pack, ServingSpell.NONE), 0);
+            IterationPlan plan =
+                    planner(0.05, 0).plan(answers(4), 0, pending(pack, ServingSpell.NONE), ModestTenants.NONE, 0);
             assertThat(plan.chunks()).hasSize(4).allMatch(IterationPlan.Chunk::draws);
             TrainingWork work = plan.training().orElseThrow();
             assertThat(work.forwardRows() > 0).isEqualTo(pack == FORWARD);
@@ -72,14 +73,15 @@ class HybridTokenPlannerTest {
     @Test
     void whileRequestsWaitForAPlaceTheFloorIsSavedUp() {
         HybridTokenPlanner planner = planner(0.05, 0);
-        assertThat(planner.plan(answers(4), 1, pending(FORWARD, ServingSpell.NONE), 0)
+        assertThat(planner.plan(answers(4), 1, pending(FORWARD, ServingSpell.NONE), ModestTenants.NONE, 0)
                         .training())
                 .isEmpty();
         ServingSpell second = new ServingSpell(50, 1_000_000_000);
-        assertThat(planner.plan(answers(4), 1, pending(FORWARD, second), 0).training())
+        assertThat(planner.plan(answers(4), 1, pending(FORWARD, second), ModestTenants.NONE, 0)
+                        .training())
                 .contains(new TrainingWork(16, 0));
         assertThat(planner(0, 0)
-                        .plan(answers(4), 1, pending(FORWARD, second), 0)
+                        .plan(answers(4), 1, pending(FORWARD, second), ModestTenants.NONE, 0)
                         .training())
                 .isEmpty();
     }
@@ -89,25 +91,39 @@ class HybridTokenPlannerTest {
         HybridTokenPlanner planner = planner(0.05, 100);
         for (int answers : new int[] {0, 4, 60}) {
             for (int waiting : new int[] {0, 5}) {
-                assertThat(planner.plan(answers(answers), waiting, pending(FORWARD, ServingSpell.NONE), 0)
+                assertThat(planner.plan(
+                                        answers(answers),
+                                        waiting,
+                                        pending(FORWARD, ServingSpell.NONE),
+                                        ModestTenants.NONE,
+                                        0)
                                 .training())
                         .contains(new TrainingWork(100, 0));
-                assertThat(planner.plan(answers(answers), waiting, pending(BACKWARD, ServingSpell.NONE), 0)
+                assertThat(planner.plan(
+                                        answers(answers),
+                                        waiting,
+                                        pending(BACKWARD, ServingSpell.NONE),
+                                        ModestTenants.NONE,
+                                        0)
                                 .training())
                         .contains(new TrainingWork(0, 300));
             }
         }
         PackProgress rest = new PackProgress(1000, LAYERS, 70, 1000 * LAYERS);
-        assertThat(planner.plan(answers(4), 0, pending(rest, ServingSpell.NONE), 0)
+        assertThat(planner.plan(answers(4), 0, pending(rest, ServingSpell.NONE), ModestTenants.NONE, 0)
                         .training())
                 .contains(new TrainingWork(70, 0));
     }
 
     @Test
     void withoutAJobNothingTrains() {
-        assertThat(planner(0.05, 0).plan(answers(3), 0, Optional.empty(), 0).training())
+        assertThat(planner(0.05, 0)
+                        .plan(answers(3), 0, Optional.empty(), ModestTenants.NONE, 0)
+                        .training())
                 .isEmpty();
-        assertThat(planner(0.05, 0).plan(List.of(), 0, Optional.empty(), 0).empty())
+        assertThat(planner(0.05, 0)
+                        .plan(List.of(), 0, Optional.empty(), ModestTenants.NONE, 0)
+                        .empty())
                 .isTrue();
     }
 
@@ -138,7 +154,7 @@ class HybridTokenPlannerTest {
         int fixed = random.nextInt(3) == 0 ? 1 + random.nextInt(300) : 0;
         ServingSpell spell = new ServingSpell(3, random.nextInt(500) * 1_000_000L);
         IterationPlan plan = planner(random.nextInt(3) * 0.1, fixed)
-                .plan(List.copyOf(running), random.nextInt(2), pending(pack, spell), 2_000_000_000);
+                .plan(List.copyOf(running), random.nextInt(2), pending(pack, spell), ModestTenants.NONE, 2_000_000_000);
         assertThat(plan.features().decodeRows()).isEqualTo(decoding);
         TrainingWork work = plan.training().orElse(new TrainingWork(0, 0));
         assertThat(work.forwardRows()).isBetween(0, pack.forwardRows());

@@ -17,14 +17,13 @@ final class Running {
 
     /** A prompt that nothing has run of. */
     static Sequence prompt(int tokens, int maxTokens, long arrivalNanos) {
-        InferenceRequest request = new InferenceRequest(
-                0,
-                InferenceRequest.SHARED_CALLER,
-                new int[tokens],
-                maxTokens,
-                List.of(),
-                SamplingParams.GREEDY,
-                StopRule.NONE);
+        return prompt(InferenceRequest.SHARED_CALLER, new int[tokens], maxTokens, arrivalNanos);
+    }
+
+    /** The same of a caller. */
+    static Sequence prompt(String caller, int[] tokens, int maxTokens, long arrivalNanos) {
+        InferenceRequest request =
+                new InferenceRequest(0, caller, tokens, maxTokens, List.of(), SamplingParams.GREEDY, StopRule.NONE);
         Sequence sequence = new Sequence(request, new RecordingSink(), 1 << 20, arrivalNanos);
         sequence.admit(0, 0, IterationInputs.BASE);
         return sequence;
@@ -43,6 +42,13 @@ final class Running {
     static Sequence answer(int generated, int maxTokens, long firstTokenNanos) {
         Sequence sequence = prompt(10, maxTokens, 0);
         generate(sequence, generated, firstTokenNanos);
+        return sequence;
+    }
+
+    /** An answer of a caller that got its tokens at once. */
+    static Sequence answer(String caller, int generated, int maxTokens, long tokensNanos) {
+        Sequence sequence = prompt(caller, new int[10], maxTokens, 0);
+        generate(sequence, generated, tokensNanos);
         return sequence;
     }
 

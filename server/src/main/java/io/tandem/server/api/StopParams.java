@@ -52,14 +52,15 @@ public record StopParams(
         if (value == null) {
             return List.of();
         }
+        // Before anything is made of it: a million of them would keep an event loop busy.
+        if (value.isArray() && value.size() > GenerationParams.STOPS_MAX) {
+            throw body.invalid("stop", "must have at most " + GenerationParams.STOPS_MAX + " strings.");
+        }
         List<JsonNode> items = new ArrayList<>();
         if (value.isArray()) {
             value.forEach(items::add);
         } else {
             items.add(value);
-        }
-        if (items.size() > GenerationParams.STOPS_MAX) {
-            throw body.invalid("stop", "must have at most " + GenerationParams.STOPS_MAX + " strings.");
         }
         List<String> stops = new ArrayList<>();
         for (JsonNode item : items) {

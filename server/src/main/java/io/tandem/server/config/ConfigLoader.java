@@ -193,7 +193,10 @@ public final class ConfigLoader {
 
     private static SchedulerConfig scheduler(ConfigValues values) {
         return new SchedulerConfig(
-                new Targets(values.number("scheduler.tpot-target", 50), values.number("scheduler.ttft-target", 2000)),
+                new Targets(
+                        values.number("scheduler.tpot-target", 50),
+                        values.number("scheduler.ttft-target", 2000),
+                        values.number("scheduler.tenant-delay", 5)),
                 new Finetuning(
                         values.integer("scheduler.max-finetune-tokens", 1024),
                         values.number("scheduler.finetune-floor", 0.05),

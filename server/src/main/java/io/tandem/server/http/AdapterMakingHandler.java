@@ -43,9 +43,15 @@ final class AdapterMakingHandler {
     private final Function<Principal, ModelNames> names;
     private final ServedModel model;
     private final int maxRank;
+    private final TenantTurns forms;
 
     AdapterMakingHandler(
-            TenantAdapters tenants, Function<Principal, ModelNames> names, ServedModel model, int maxRank) {
+            TenantAdapters tenants,
+            Function<Principal, ModelNames> names,
+            ServedModel model,
+            int maxRank,
+            TenantTurns forms) {
+        this.forms = forms;
         this.tenants = tenants;
         this.names = names;
         this.model = model;
@@ -71,7 +77,7 @@ final class AdapterMakingHandler {
                 context,
                 adapters,
                 "uploaded",
-                context.vertx().executeBlocking(read, false).toCompletionStage());
+                forms.run(caller.tenant(), upload.bytes(), read).toCompletionStage());
     }
 
     /** A path below the adapter root, or an address. */

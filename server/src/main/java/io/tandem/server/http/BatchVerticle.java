@@ -24,7 +24,7 @@ public final class BatchVerticle extends VerticleBase implements Rows {
 
     @Override
     public Future<?> start() {
-        endpoints = ModelEndpoints.of(targets, tokens, new TextWork(vertx));
+        endpoints = ModelEndpoints.of(targets, tokens);
         endpoints.keySet().retainAll(BatchSpec.ENDPOINTS);
         return Future.succeededFuture();
     }

@@ -177,14 +177,20 @@ final class CompletionsHandler {
         String account = exchange.caller().tenant().account(params.user());
         Optional<AutoModel> auto = known.automatic(adapters);
         if (auto.isPresent()) {
-            Future<Prepared> prepared = text.run(exchange.length(), prepare);
+            Future<Prepared> prepared = text.run(exchange.caller().tenant(), exchange.length(), prepare);
             Future<Resolved> resolved = prepared.compose(
                     read -> routing.resolve(exchange, known, auto.get(), adapters, account, read.kept(params), field));
             write(exchange, account, params, answers, resolved, prepared);
         } else {
             // A wrong name costs no text thread.
             Future<Resolved> resolved = Future.fromCompletionStage(known.resolve(adapters), exchange.loop());
-            write(exchange, account, params, answers, resolved, text.run(exchange.length(), prepare));
+            write(
+                    exchange,
+                    account,
+                    params,
+                    answers,
+                    resolved,
+                    text.run(exchange.caller().tenant(), exchange.length(), prepare));
         }
     }
 

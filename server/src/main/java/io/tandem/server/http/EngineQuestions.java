@@ -35,7 +35,7 @@ record EngineQuestions(Generation.Source source, Function<Principal, ModelNames>
             BiFunction<List<Q>, List<Reply>, ObjectNode> answer) {
         Future<ModelNames.Resolved> resolved =
                 Future.fromCompletionStage(names.apply(exchange.caller()).resolve(model, "model"), exchange.loop());
-        Future<List<Q>> questions = text.run(exchange.length(), prepare);
+        Future<List<Q>> questions = text.run(exchange.caller().tenant(), exchange.length(), prepare);
         Json.later(exchange, Future.all(resolved, questions), all -> {
             if (exchange.gone()) {
                 return;

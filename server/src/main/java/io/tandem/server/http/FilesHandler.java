@@ -37,16 +37,21 @@ final class FilesHandler {
 
     private final TenantFiles files;
     private final Tenants tenants;
+    private final TenantTurns forms;
     private final Clock clock;
 
-    FilesHandler(TenantFiles files, Tenants tenants, Clock clock) {
+    FilesHandler(TenantFiles files, Tenants tenants, TenantTurns forms, Clock clock) {
+        this.forms = forms;
         this.files = files;
         this.tenants = tenants;
         this.clock = clock;
     }
 
     void upload(RoutingContext context, Principal caller, Upload upload) {
-        Json.blocking(context, () -> add(caller.tenant(), upload), object -> Json.answer(context, object));
+        Json.later(
+                context,
+                forms.run(caller.tenant(), upload.bytes(), () -> add(caller.tenant(), upload)),
+                object -> Json.answer(context, object));
     }
 
     private ObjectNode add(TenantId tenant, Upload upload) throws IOException {

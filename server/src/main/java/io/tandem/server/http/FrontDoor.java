@@ -7,6 +7,7 @@ import io.tandem.server.config.WebOrigin;
 import io.tandem.server.trace.RequestSpan;
 import io.vertx.core.Handler;
 import io.vertx.core.http.HttpHeaders;
+import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import java.util.List;
 import java.util.Optional;
@@ -20,7 +21,8 @@ import java.util.regex.Pattern;
  * <p>First, requests that a page of another site makes a browser send. Such a page can reach every server of the
  * browser's machine, and as long as the browser believes that server to be the page's own (DNS rebinding) it reads the
  * answers too. So a request has to name this server as its host and, if a page sent it, come from a page of this server
- * or of a configured origin. Programs send neither an origin nor fetch metadata.
+ * or of a configured origin. Programs send neither an origin nor fetch metadata. Links to the pages for people work from
+ * everywhere: a page without its answer or a frame has nothing of them.
  */
 final class FrontDoor implements Handler<HttpServerRequest> {
     private static final Pattern NOT_ENCODED = Pattern.compile("%(?![0-9a-fA-F]{2}).{0,2}");
@@ -40,6 +42,7 @@ final class FrontDoor implements Handler<HttpServerRequest> {
     public void handle(HttpServerRequest request) {
         RequestIds.assign(request);
         RequestSpan.withoutQuery(request);
+        RequestSpan.withKnownMethod(request);
         // What somebody uploaded is never a page of this server.
         request.response().putHeader("X-Content-Type-Options", "nosniff");
         try {
@@ -99,10 +102,19 @@ final class FrontDoor implements Handler<HttpServerRequest> {
         }
         for (String site : request.headers().getAll(FETCH_SITE)) {
             // "none" is the person at the browser; "same-site" is a page of another port or a sibling name.
-            if (!site.equals("same-origin") && !site.equals("none") && !(own && site.equals("same-site"))) {
+            boolean allowed = site.equals("same-origin") || site.equals("none") || (own && site.equals("same-site"));
+            if (!allowed && !opensPage(request)) {
                 throw foreign();
             }
         }
+    }
+
+    /** Whether a person follows a link to a page, which alone does nothing, in a tab of its own. */
+    private static boolean opensPage(HttpServerRequest request) {
+        return request.method().equals(HttpMethod.GET)
+                && WebPages.has(request.path())
+                && request.headers().getAll("Sec-Fetch-Mode").equals(List.of("navigate"))
+                && request.headers().getAll("Sec-Fetch-Dest").equals(List.of("document"));
     }
 
     /** Decoders further inside throw when they meet such a URL, each in its own way. */

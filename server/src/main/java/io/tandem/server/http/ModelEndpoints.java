@@ -21,7 +21,8 @@ final class ModelEndpoints {
     }
 
     /** @param tokens where the answers come from */
-    static Map<String, Handler<Exchange>> of(Routes.Targets t, TokenSource tokens, TextWork text) {
+    static Map<String, Handler<Exchange>> of(Routes.Targets t, TokenSource tokens) {
+        TextWork text = t.text();
         Function<Principal, ModelNames> names = t.names();
         Generation.Source source = new Generation.Source(tokens, t.model(), t.nextRequestId(), t.limits());
         CompletionsHandler completions = new CompletionsHandler(

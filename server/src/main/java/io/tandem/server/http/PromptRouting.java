@@ -61,7 +61,7 @@ record PromptRouting(Generation.Source source, TextWork text) {
     /** Makes sure that it is known how usual the candidates' scores are: once for each, on nobody's account. */
     private Future<Void> measured(Exchange exchange, AdapterRouter router, List<Candidate> candidates) {
         return router.mustMeasure(candidates)
-                ? text.run(0, new EverydayQuestions(source.model())::prompts)
+                ? text.run(exchange.caller().tenant(), 0, new EverydayQuestions(source.model())::prompts)
                         .compose(prompts -> read(source, exchange, "model", InferenceRequest.SHARED_CALLER, prompts))
                         .compose(inputs -> later(exchange, router.measure(candidates, inputs)))
                 : Future.succeededFuture();

@@ -69,6 +69,8 @@ public final class Routes {
      * @param accessLog that hears of each request
      * @param limits how many of them, and how many tokens
      * @param usage what they have used
+     * @param text work on what they say
+     * @param forms work on what they upload
      * @param uploads directory for unfinished uploads, on the file system of {@code files}
      * @param maxRank largest rank of an adapter
      * @param readiness whether requests should come
@@ -93,6 +95,8 @@ public final class Routes {
             AccessLog accessLog,
             RateLimits limits,
             Usage usage,
+            TextWork text,
+            TenantTurns forms,
             Readiness readiness,
             String version,
             Supplier<String> metrics,
@@ -109,19 +113,19 @@ public final class Routes {
     }
 
     private static Router router(Vertx vertx, Targets t) {
-        TextWork text = new TextWork(vertx);
         ModelsHandler models = new ModelsHandler(t.model(), t.names());
-        TokensHandler tokens = new TokensHandler(t.model(), text);
-        FilesHandler files = new FilesHandler(t.files(), t.tenants(), t.clock());
+        TokensHandler tokens = new TokensHandler(t.model(), t.text());
+        FilesHandler files = new FilesHandler(t.files(), t.tenants(), t.forms(), t.clock());
         FineTuningJobsHandler jobs = new FineTuningJobsHandler(t.jobs());
         BatchesHandler batches = new BatchesHandler(t.batches());
         AdaptersHandler adapters = new AdaptersHandler(t.adapters());
-        AdapterMakingHandler making = new AdapterMakingHandler(t.adapters(), t.names(), t.model(), t.maxRank());
+        AdapterMakingHandler making =
+                new AdapterMakingHandler(t.adapters(), t.names(), t.model(), t.maxRank(), t.forms());
         LoraAdaptersHandler lora = new LoraAdaptersHandler(t.model(), t.adapters());
         HealthHandler health = new HealthHandler(t.readiness());
         OpenApiHandler description = new OpenApiHandler();
         Router router = Router.router(vertx);
-        Table table = new Table(router, t.http(), t.uploads(), text);
+        Table table = new Table(router, t.http(), t.uploads(), t.text());
         if (!t.http().access().corsOrigins().isEmpty()) {
             cors(router);
         }
@@ -136,7 +140,7 @@ public final class Routes {
         router.route().handler(health::admit);
         // All that follows has a caller, and needs a key once there is one.
         router.route().handler(new KeyHandler(t.tenants(), t.issued(), t.accessLog()));
-        ModelEndpoints.of(t, t.tokens(), text)
+        ModelEndpoints.of(t, t.tokens())
                 .forEach((path, endpoint) -> table.post(
                         path, Role.INFERENCE, (context, caller) -> endpoint.handle(new HttpExchange(context, caller))));
         table.get("/v1/responses/:response", Role.INFERENCE, Routes::notStored);

@@ -26,7 +26,7 @@ final class TokensHandler {
         TokenizeParams params = TokenizeParams.read(Json.body(context), model.bounds());
         Json.later(
                 context,
-                text.run(Math.max(0, context.body().length()), () -> tokens(params)),
+                text.run(caller.tenant(), Math.max(0, context.body().length()), () -> tokens(params)),
                 json -> Json.answer(context, json));
     }
 
@@ -61,12 +61,15 @@ final class TokensHandler {
         }
         int[] tokens =
                 body.tokenIds("tokens", model.contextTokens(), model.shape().vocab());
-        Json.later(context, text.run(Math.max(0, context.body().length()), () -> prompts.text(tokens, false)), all -> {
-            ObjectNode json = JsonBody.MAPPER.createObjectNode();
-            // vLLM's name and llama.cpp's.
-            json.put("prompt", all);
-            json.put("content", all);
-            Json.answer(context, json);
-        });
+        Json.later(
+                context,
+                text.run(caller.tenant(), Math.max(0, context.body().length()), () -> prompts.text(tokens, false)),
+                all -> {
+                    ObjectNode json = JsonBody.MAPPER.createObjectNode();
+                    // vLLM's name and llama.cpp's.
+                    json.put("prompt", all);
+                    json.put("content", all);
+                    Json.answer(context, json);
+                });
     }
 }

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 final class Upload implements AutoCloseable {
     private final ScratchDirectory directory;
     private final String contentType;
+    private volatile long bytes;
 
     Upload(ScratchDirectory directory, String contentType) {
         this.directory = directory;
@@ -16,6 +17,16 @@ final class Upload implements AutoCloseable {
 
     Path body() {
         return directory.path().resolve("body");
+    }
+
+    /** So many have come. */
+    void received(long all) {
+        bytes = all;
+    }
+
+    /** Of the body. */
+    long bytes() {
+        return bytes;
     }
 
     /** The form; its files are gone when this is closed. */

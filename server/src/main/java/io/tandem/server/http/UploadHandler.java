@@ -77,17 +77,20 @@ final class UploadHandler implements Handler<RoutingContext> {
                         .onFailure(failure -> discard(context, upload).onComplete(gone -> fail(context, failure))));
     }
 
-    private Future<Void> receive(RoutingContext context, Upload upload, Promise<Void> received) {
+    private Future<Long> receive(RoutingContext context, Upload upload, Promise<Void> received) {
         return context.vertx()
                 .fileSystem()
                 .open(upload.body().toString(), new OpenOptions())
                 .compose(file -> {
                     deadline.watch(context);
-                    return receive(context.request(), file, received).eventually(() -> file.close());
+                    return receive(context.request(), file, received)
+                            .onSuccess(upload::received)
+                            .eventually(() -> file.close());
                 });
     }
 
-    private Future<Void> receive(HttpServerRequest request, AsyncFile file, Promise<Void> received) {
+    /** Bytes of the body. */
+    private Future<Long> receive(HttpServerRequest request, AsyncFile file, Promise<Void> received) {
         long[] bytes = {0};
         file.exceptionHandler(received::tryFail);
         // All writes, and the end of the body.
@@ -113,7 +116,7 @@ final class UploadHandler implements Handler<RoutingContext> {
             }
         });
         request.resume();
-        return received.future();
+        return received.future().map(all -> bytes[0]);
     }
 
     private static Future<?> discard(RoutingContext context, Upload upload) {

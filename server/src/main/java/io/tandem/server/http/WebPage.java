@@ -98,7 +98,11 @@ final class WebPage {
     }
 
     private static void answer(RoutingContext context, CachedAsset asset) {
-        context.response().putHeader("Content-Security-Policy", POLICY).putHeader("Referrer-Policy", "no-referrer");
+        // Who opened the page in another tab has no hold on it.
+        context.response()
+                .putHeader("Content-Security-Policy", POLICY)
+                .putHeader("Cross-Origin-Opener-Policy", "same-origin")
+                .putHeader("Referrer-Policy", "no-referrer");
         asset.answer(context);
     }
 }

@@ -1,5 +1,7 @@
 package io.tandem.server.http;
 
+import java.util.Set;
+
 /** The pages that the server has for people. They need no key themselves; what they show does. */
 final class WebPages {
     /** Swagger UI, which shows {@code /openapi.json}. */
@@ -23,5 +25,12 @@ final class WebPages {
                     "playground.js")
             .with("org.webjars.npm", "uplot", "dist/", "uPlot.esm.js", "uPlot.min.css");
 
+    private static final Set<String> PATHS = Set.of("/docs", "/docs/", "/console", "/console/");
+
     private WebPages() {}
+
+    /** Whether one of the pages is there, and not one of their files. */
+    static boolean has(String path) {
+        return PATHS.contains(path);
+    }
 }

@@ -13,7 +13,7 @@ import java.util.function.Supplier;
 /** What iterations carry and how long things take, as meters; docs/metrics.md explains each. */
 public final class CoServingMetrics implements IterationListener {
     private static final IterationReport NOTHING =
-            new IterationReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+            new IterationReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, false);
 
     private final Timer iterations;
     private final Timer ttft;
@@ -27,6 +27,7 @@ public final class CoServingMetrics implements IterationListener {
     private final Counter preemptions;
     private final Counter copied;
     private final Counter shared;
+    private final Counter bounded;
     private final Counter batch;
     private final LatencyMetrics latency;
     private final VllmMetrics vllm;
@@ -56,6 +57,8 @@ public final class CoServingMetrics implements IterationListener {
         shared = Counter.builder("tandem.iterations.shared")
                 .description("iterations that carried inference and fine-tuning")
                 .register(registry);
+        bounded = counter(
+                registry, "tandem.iterations.bounded", "iterations kept short for a tenant that asks for little");
         batch = Counter.builder("tandem.batch.tokens")
                 .description("rows that went forward for batches")
                 .register(registry);
@@ -106,6 +109,9 @@ public final class CoServingMetrics implements IterationListener {
         batch.increment(report.bestEffortTokens());
         if (report.serves() && report.finetunes()) {
             shared.increment();
+        }
+        if (report.bounded()) {
+            bounded.increment();
         }
     }
 

@@ -115,11 +115,11 @@ class ConfigLoaderTest {
 
     @Test
     void targetsAreInMilliseconds() throws IOException {
-        assertThat(load("scheduler: {tpot-target: 30}").scheduler().targets()).isEqualTo(new Targets(30, 2000));
+        assertThat(load("scheduler: {tpot-target: 30}").scheduler().targets()).isEqualTo(new Targets(30, 2000, 5));
         assertThat(load("scheduler: {tpot-target: 30, ttft-target: 700}")
                         .scheduler()
                         .targets())
-                .isEqualTo(new Targets(30, 700));
+                .isEqualTo(new Targets(30, 700, 5));
     }
 
     @Test
@@ -192,6 +192,7 @@ class ConfigLoaderTest {
             adapters: {host-memory-bytes: -1}  | adapters.host-memory-bytes is -1, expected 0 or more
             scheduler: {tpot-target: -5}       | scheduler.tpot-target is -5.0, expected more than 0
             scheduler: {ttft-target: 0}        | scheduler.ttft-target is 0.0, expected more than 0
+            scheduler: {tenant-delay: -1}      | scheduler.tenant-delay is -1.0, expected 0 or more milliseconds
             scheduler: {finetune-floor: 1}     | scheduler.finetune-floor is 1.0, expected 0 to 0.9
             scheduler: {finetune-floor: half}  | scheduler.finetune-floor is "half", expected a number
             scheduler: {mode: spatial}         | scheduler.mode is "spatial", expected co-serving or temporal

@@ -247,6 +247,56 @@ class AccessIT {
                 .isEqualTo(403);
     }
 
+    /** What browsers send for a link, and what other pages could make them send instead. */
+    @ParameterizedTest
+    @CsvSource({
+        "GET, /console, navigate, document, 302",
+        "GET, /console/, navigate, document, 200",
+        "GET, /console/?a=b, navigate, document, 200",
+        "GET, /docs, navigate, document, 302",
+        "GET, /docs/, navigate, document, 200",
+        "GET, /console/, navigate, iframe, 403",
+        "GET, /console/, navigate, frame, 403",
+        "GET, /console/, navigate, embed, 403",
+        "GET, /console/, no-cors, document, 403",
+        "GET, /console/, cors, empty, 403",
+        "GET, /console/, websocket, document, 403",
+        "GET, /console/main.js, no-cors, script, 403",
+        "GET, /console/main.js, navigate, document, 403",
+        "GET, /%63onsole/, navigate, document, 403",
+        "GET, /console/../v1/models, navigate, document, 403",
+        "GET, //console/, navigate, document, 403",
+        "POST, /console/, navigate, document, 403",
+        "HEAD, /console/, navigate, document, 403",
+        "GET, /, navigate, document, 403",
+        "GET, /v1/models, navigate, document, 403",
+        "GET, /openapi.json, navigate, document, 403",
+        "GET, /metrics, navigate, document, 403",
+        "GET, /v1/files/x/content, navigate, document, 403"
+    })
+    void linksOfOtherSitesOpenPagesOnly(String method, String path, String mode, String destination, int status)
+            throws Exception {
+        for (String site : new String[] {"cross-site", "same-site"}) {
+            String[] headers = {"Sec-Fetch-Site: " + site, "Sec-Fetch-Mode: " + mode, "Sec-Fetch-Dest: " + destination};
+            Answer answer = RawHttp.send(open.port(), method, path, headers);
+            assertThat(answer.status()).as(answer.body()).isEqualTo(status);
+            if (status == 200) {
+                assertThat(answer.header("Content-Security-Policy").orElse("")).contains("frame-ancestors 'none'");
+                assertThat(answer.header("Cross-Origin-Opener-Policy")).contains("same-origin");
+            }
+            String[] foreign = Arrays.copyOf(headers, 4);
+            foreign[3] = "Origin: https://evil.example";
+            assertThat(RawHttp.send(open.port(), method, path, foreign).status())
+                    .isEqualTo(403);
+            foreign[3] = "Sec-Fetch-Dest: document";
+            assertThat(RawHttp.send(open.port(), method, path, foreign).status())
+                    .isEqualTo(403);
+            foreign[3] = "Host: rebound.example";
+            assertThat(RawHttp.send(open.port(), method, path, foreign).status())
+                    .isEqualTo(421);
+        }
+    }
+
     @ParameterizedTest
     @CsvSource({
         "localhost:PORT, http://localhost:PORT, same-origin",

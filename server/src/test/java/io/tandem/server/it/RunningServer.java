@@ -189,7 +189,7 @@ final class RunningServer implements AutoCloseable {
                 settings.batches,
                 settings.adapters,
                 new SchedulerConfig(
-                        new Targets(50, 2000),
+                        new Targets(50, 2000, 5),
                         new Finetuning(256, 0.05, settings.fixedWindowTokens, Mode.CO_SERVING, 64),
                         64,
                         0,

@@ -133,6 +133,28 @@ class TracesIT {
         }
     }
 
+    /** Names of spans are few, whatever clients send. */
+    @Test
+    void inventedMethodsAreNoNames() throws Exception {
+        try (Collector collector = new Collector();
+                RunningServer server = start(to(collector.endpoint()))) {
+            for (String path : new String[] {"/v1/models", "/nothing", "/health"}) {
+                assertThat(RawHttp.send(server.port(), "INVENTED", path).status())
+                        .isBetween(400, 499);
+            }
+            server.get("/v1/models");
+            collector.await("GET /v1/models");
+            assertThat(collector.spans())
+                    .extracting(Span::getName)
+                    .filteredOn(name -> !name.startsWith("GET"))
+                    .containsExactly("HTTP", "HTTP", "HTTP");
+            Map<String, AnyValue> invented = attributes(collector.await("HTTP"));
+            assertThat(invented.get("http.request.method").getStringValue()).isEqualTo("_OTHER");
+            assertThat(invented.get("http.request.method_original").getStringValue())
+                    .isEqualTo("INVENTED");
+        }
+    }
+
     @Test
     void aServerThatStopsHasWrittenAllBeforeItWaitsForTheCollector() throws Exception {
         try (ServerSocket silent = new ServerSocket(0)) {

@@ -1,0 +1,147 @@
+package io.tandem.server.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Two tenants, of which one asks for all that it can get. The other gets every answer, and what makes way for it goes on: each
+ * kind of work gets something done between any two of the other's requests.
+ */
+@Timeout(120)
+class TenantFloodIT {
+    private static final String PROJECTS = "/v1/organization/projects";
+    private static final int STREAMS = 24;
+    private static final int REQUESTS = 12;
+
+    @TempDir
+    private Path directory;
+
+    private volatile boolean over;
+
+    private static RunningServer tenant(RunningServer operator, String name) throws Exception {
+        String id = operator.json(operator.post(PROJECTS, "{\"name\":\"" + name + "\"}"))
+                .path("id")
+                .asText();
+        String body = "{\"name\":\"k\",\"role\":\"finetune\"}";
+        return operator.as(operator.json(operator.post(PROJECTS + "/" + id + "/api_keys", body))
+                .path("value")
+                .asText());
+    }
+
+    /** Repeats a request, and counts the answers; those that are refused come again later. */
+    private Callable<Integer> repeat(AtomicInteger done, Callable<HttpResponse<String>> request) {
+        return () -> {
+            while (!over) {
+                HttpResponse<String> answer = request.call();
+                assertThat(answer.statusCode()).as(answer.body()).isIn(200, 429);
+                if (answer.statusCode() == 200) {
+                    done.incrementAndGet();
+                } else {
+                    Thread.sleep(100);
+                }
+            }
+            return done.get();
+        };
+    }
+
+    private static String completion(String prompt, int tokens) {
+        return "{\"model\":\"tiny\",\"prompt\":\"" + prompt + "\",\"max_tokens\":" + tokens + ",\"ignore_eos\":true}";
+    }
+
+    private static double trained(RunningServer operator) throws IOException, InterruptedException {
+        return metric(operator, "tandem_tokens_total{phase=\"finetune\"}");
+    }
+
+    private static double bounded(RunningServer operator) throws IOException, InterruptedException {
+        return metric(operator, "tandem_iterations_bounded_total");
+    }
+
+    private static double metric(RunningServer operator, String name) throws IOException, InterruptedException {
+        return operator.get("/metrics")
+                .body()
+                .lines()
+                .filter(line -> line.startsWith(name + " "))
+                .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+                .sum();
+    }
+
+    private static void await(List<Future<Integer>> flood, Callable<Boolean> condition) throws Exception {
+        while (!condition.call()) {
+            for (Future<Integer> each : flood) {
+                assertThat(each.isDone() ? each.get() : -1).as("ended early").isNegative();
+            }
+            Thread.sleep(5);
+        }
+    }
+
+    @Test
+    void theOtherGetsItsAnswersAndAllElseGoesOn() throws Exception {
+        ExecutorService clients = Executors.newCachedThreadPool();
+        try (RunningServer server = RunningServer.start(directory)) {
+            RunningServer operator = server.as(
+                    server.json(server.post(PROJECTS + "/default/api_keys", "{\"name\":\"ops\",\"role\":\"admin\"}"))
+                            .path("value")
+                            .asText());
+            RunningServer loud = tenant(operator, "loud");
+            RunningServer quiet = tenant(operator, "quiet");
+            AtomicInteger answers = new AtomicInteger();
+            AtomicInteger uploads = new AtomicInteger();
+            AtomicInteger texts = new AtomicInteger();
+            List<Future<Integer>> flood = new ArrayList<>();
+            String file = loud.upload("train.jsonl", TrainingFiles.chats(32));
+            String job = "{\"model\":\"tiny\",\"training_file\":\"" + file
+                    + "\",\"hyperparameters\":{\"n_epochs\":50,\"batch_size\":2}}";
+            for (int i = 0; i < 2; i++) {
+                loud.json(loud.post("/v1/fine_tuning/jobs", job));
+            }
+            String examples = TrainingFiles.chats(4000);
+            for (int i = 0; i < 2; i++) {
+                flood.add(clients.submit(repeat(uploads, () -> loud.tryUpload("more.jsonl", examples))));
+                String text = "{\"model\":\"tiny\",\"prompt\":\"" + "word ".repeat(600) + "\"}";
+                flood.add(clients.submit(repeat(texts, () -> loud.post("/tokenize", text))));
+            }
+            for (int i = 0; i < STREAMS; i++) {
+                String prompt = i + " a b c".repeat(8);
+                flood.add(clients.submit(repeat(answers, () -> loud.post("/v1/completions", completion(prompt, 20)))));
+            }
+            await(flood, () -> answers.get() > 0 && trained(operator) > 0);
+            assertThat(bounded(operator)).isZero();
+            for (int i = 0; i < REQUESTS; i++) {
+                int answered = answers.get();
+                int uploaded = uploads.get();
+                int tokenized = texts.get();
+                double before = trained(operator);
+                HttpResponse<String> answer = quiet.post("/v1/completions", completion("question " + i, 3));
+                assertThat(quiet.json(answer).at("/usage/completion_tokens").asInt())
+                        .isEqualTo(3);
+                await(
+                        flood,
+                        () -> answers.get() > answered
+                                && uploads.get() > uploaded
+                                && texts.get() > tokenized
+                                && trained(operator) > before);
+            }
+            assertThat(bounded(operator)).isPositive();
+            over = true;
+            for (Future<Integer> each : flood) {
+                assertThat(each.get()).isNotNegative();
+            }
+        } finally {
+            over = true;
+            clients.shutdownNow();
+        }
+    }
+}
