@@ -60,7 +60,7 @@ public final class DatasetReader {
      */
     public Result read(InputStream file) throws IOException {
         DatasetDraft draft = new DatasetDraft(
-                new ExampleEncoder(model, rules.maskHistory(), limits), rules.truncate(), controls, limits);
+                new ExampleEncoder(model, rules, limits), rules.truncate(), controls, limits);
         ExampleSource source = ExampleSource.open(file);
         boolean more = true;
         while (more && !draft.isFull()) {

@@ -69,6 +69,7 @@ public record JobData(Dataset trainingSet, List<Example> training, List<Example>
             requireLearning("validation_file", data.validation, invocation);
         });
         spec.distillation()
+                .filter(distillation -> !distillation.written())
                 .ifPresent(wanted -> DistilledFile.requireMore(wanted.wanted(), (Dataset.Supervised) training));
         return data;
     }

@@ -16,8 +16,10 @@ import io.tandem.server.dataset.DatasetSummary;
 import io.tandem.server.finetune.data.JobData;
 import io.tandem.server.finetune.data.JobReaders;
 import io.tandem.server.finetune.data.TrainingSetup;
+import io.tandem.server.finetune.distill.Distillation.Wanted;
 import io.tandem.server.finetune.distill.DistilledFile;
 import io.tandem.server.finetune.request.FrozenAdapters;
+import io.tandem.server.finetune.request.JobDistillation;
 import io.tandem.server.finetune.request.JobSearch;
 import io.tandem.server.finetune.request.JobSpec;
 import io.tandem.server.finetune.results.JobEnds;
@@ -28,8 +30,10 @@ import io.tandem.server.finetune.search.Trial;
 import io.tandem.server.finetune.state.JobBook;
 import io.tandem.server.finetune.state.JobObject;
 import io.tandem.server.finetune.state.JobThread;
+import io.tandem.server.finetune.writing.WritingSource;
 import io.tandem.server.storage.DiskFailure;
 import java.io.IOException;
+import java.nio.channels.Channels;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
@@ -58,6 +62,7 @@ public final class JobLaunch {
     private final JobThread thread;
     private final TrainingAccount account;
     private final JobEnds ends;
+    private final JobWriting writing;
     private final Map<String, CompletableFuture<Ready>> readings = new HashMap<>();
     /** In the order in which they were read; nobody passes, or a large job would never start. */
     private final Deque<Ready> waitingForMemory = new ArrayDeque<>();
@@ -87,6 +92,17 @@ public final class JobLaunch {
         Ready with(FinetuneJob prepared) {
             return new Ready(job, prepared, plan, data, trial, distilled);
         }
+
+        Ready with(DistilledFile written) {
+            return new Ready(job, work, plan, data, trial, Optional.of(written));
+        }
+
+        /** What the job does with its training file when it has learned that; empty before, and if it does nothing. */
+        Optional<JobDistillation> distills() {
+            return work.resumeFrom()
+                    .filter(checkpoint -> checkpoint.step() == work.totalSteps())
+                    .flatMap(end -> JobObject.spec(job).distillation());
+        }
     }
 
     public JobLaunch(
@@ -97,9 +113,11 @@ public final class JobLaunch {
             JobReaders readers,
             JobThread thread,
             TrainingAccount account,
-            JobEnds ends) {
+            JobEnds ends,
+            WritingSource source) {
         this.account = account;
         this.ends = ends;
+        this.writing = new JobWriting(setup, results, source);
         this.setup = setup;
         this.budget = new TrainingBudget(setup.device().memoryBytes());
         this.engine = engine;
@@ -257,24 +275,43 @@ public final class JobLaunch {
         setup.device().requireShape(spec.method());
         MemoryPlan plan =
                 setup.device().requireFits("hyperparameters", setup.device().memory(spec, work.totalSteps()));
-        return new Ready(job, work, plan, data, trial, distilled(unchanged, spec, work, data));
+        Ready ready = new Ready(job, work, plan, data, trial, Optional.empty());
+        Optional<JobDistillation> distills = ready.distills();
+        return distills.isPresent() && !distills.get().written()
+                ? ready.with(selected(unchanged, distills.get().wanted(), ready))
+                : ready;
     }
 
-    /** What is left of the training file; empty if the job does not distill it, or has still to learn it. */
-    private Optional<DistilledFile> distilled(ObjectNode job, JobSpec spec, FinetuneJob work, JobData data)
-            throws IOException {
-        Optional<JobCheckpoint> end = work.resumeFrom().filter(checkpoint -> checkpoint.step() == work.totalSteps());
-        if (spec.distillation().isEmpty() || end.isEmpty()) {
-            return Optional.empty();
-        }
-        return Optional.of(DistilledFile.write(
-                spec.distillation().get().wanted(),
-                (Dataset.Supervised) data.trainingSet(),
-                end.get().trajectories(),
-                work.settings().seed(),
-                () -> results.open(job, spec.trainingFile())
-                        .orElseThrow(() -> JobData.missing("training_file", spec.trainingFile())),
-                (name, content) -> results.scratch(job, name, content)));
+    /** What is left of the training file. */
+    private DistilledFile selected(ObjectNode job, Wanted wanted, Ready ready) throws IOException {
+        String file = JobObject.spec(job).trainingFile();
+        return DistilledFile.write(
+                wanted,
+                (Dataset.Supervised) ready.data().trainingSet(),
+                ready.work().resumeFrom().orElseThrow().trajectories(),
+                ready.work().settings().seed(),
+                () -> Channels.newInputStream(
+                        results.open(job, file).orElseThrow(() -> JobData.missing("training_file", file))),
+                (name, content) -> results.scratch(job, name, content));
+    }
+
+    /** The engine writes while this thread goes on; then the job ends. */
+    private void write(Ready ready, Wanted wanted) {
+        ObjectNode job = ready.job();
+        book.status(job, JobObject.RUNNING);
+        ObjectNode unchanged = job.deepCopy();
+        CompletableFuture<Ready> written = readers.write(() -> ready.with(
+                writing.write(unchanged, wanted, ready.work(), ready.data(), message -> tell(job, message))));
+        follow(job, written, this::enter);
+    }
+
+    /** Says from another thread how far a job is. */
+    private void tell(ObjectNode job, String message) {
+        thread.execute(() -> {
+            if (isToRun(job)) {
+                book.say(job, "info", message);
+            }
+        });
     }
 
     private void enter(Ready ready) {
@@ -284,6 +321,11 @@ public final class JobLaunch {
             JobCheckpoint last = work.resumeFrom().orElseThrow();
             DistilledFile distilled = ready.distilled().get();
             conclude(job, () -> ends.distilled(job, last, work.under(), distilled));
+            return;
+        }
+        Optional<JobDistillation> writes = ready.distills();
+        if (writes.isPresent()) {
+            write(ready, writes.get().wanted());
             return;
         }
         JobObject.choose(job, JobObject.spec(job), work.settings());
@@ -353,11 +395,7 @@ public final class JobLaunch {
                 setup.weights(),
                 modules,
                 System::nanoTime,
-                message -> thread.execute(() -> {
-                    if (isToRun(ready.job())) {
-                        book.say(ready.job(), "info", message);
-                    }
-                }));
+                message -> tell(ready.job(), message));
     }
 
     private void submit(Ready ready) {
@@ -366,7 +404,8 @@ public final class JobLaunch {
         int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
         JobRun.Trained trained = tokens -> trained(job, tokens);
         // All trials of a search learn the same, and a file that is distilled is looked at again.
-        boolean needed = ready.trial().isPresent() || work.settings().cadence().examinations() > 0;
+        boolean needed =
+                ready.trial().isPresent() || JobObject.spec(job).distillation().isPresent();
         Optional<JobData> read = needed ? Optional.of(ready.data()) : Optional.empty();
         Runnable left = () -> left(job, read);
         JobStay run = ready.trial().isPresent()
