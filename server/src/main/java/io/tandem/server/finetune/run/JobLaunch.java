@@ -11,7 +11,6 @@ import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.TenantId;
-import io.tandem.server.dataset.Dataset;
 import io.tandem.server.dataset.DatasetSummary;
 import io.tandem.server.finetune.data.JobData;
 import io.tandem.server.finetune.data.JobReaders;
@@ -33,7 +32,6 @@ import io.tandem.server.finetune.state.JobThread;
 import io.tandem.server.finetune.writing.WritingSource;
 import io.tandem.server.storage.DiskFailure;
 import java.io.IOException;
-import java.nio.channels.Channels;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
@@ -62,7 +60,7 @@ public final class JobLaunch {
     private final JobThread thread;
     private final TrainingAccount account;
     private final JobEnds ends;
-    private final JobWriting writing;
+    private final JobDistilling distilling;
     private final Map<String, CompletableFuture<Ready>> readings = new HashMap<>();
     /** In the order in which they were read; nobody passes, or a large job would never start. */
     private final Deque<Ready> waitingForMemory = new ArrayDeque<>();
@@ -117,7 +115,7 @@ public final class JobLaunch {
             WritingSource source) {
         this.account = account;
         this.ends = ends;
-        this.writing = new JobWriting(setup, results, source);
+        this.distilling = new JobDistilling(setup, results, source);
         this.setup = setup;
         this.budget = new TrainingBudget(setup.device().memoryBytes());
         this.engine = engine;
@@ -278,21 +276,8 @@ public final class JobLaunch {
         Ready ready = new Ready(job, work, plan, data, trial, Optional.empty());
         Optional<JobDistillation> distills = ready.distills();
         return distills.isPresent() && !distills.get().written()
-                ? ready.with(selected(unchanged, distills.get().wanted(), ready))
+                ? ready.with(distilling.select(unchanged, distills.get().wanted(), work, data))
                 : ready;
-    }
-
-    /** What is left of the training file. */
-    private DistilledFile selected(ObjectNode job, Wanted wanted, Ready ready) throws IOException {
-        String file = JobObject.spec(job).trainingFile();
-        return DistilledFile.write(
-                wanted,
-                (Dataset.Supervised) ready.data().trainingSet(),
-                ready.work().resumeFrom().orElseThrow().trajectories(),
-                ready.work().settings().seed(),
-                () -> Channels.newInputStream(
-                        results.open(job, file).orElseThrow(() -> JobData.missing("training_file", file))),
-                (name, content) -> results.scratch(job, name, content));
     }
 
     /** The engine writes while this thread goes on; then the job ends. */
@@ -301,7 +286,7 @@ public final class JobLaunch {
         book.status(job, JobObject.RUNNING);
         ObjectNode unchanged = job.deepCopy();
         CompletableFuture<Ready> written = readers.write(() -> ready.with(
-                writing.write(unchanged, wanted, ready.work(), ready.data(), message -> tell(job, message))));
+                distilling.write(unchanged, wanted, ready.work(), ready.data(), message -> tell(job, message))));
         follow(job, written, this::enter);
     }
 

@@ -3,6 +3,7 @@ package io.tandem.server.finetune.run;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.scheduler.finetune.FinetuneJob;
+import io.tandem.server.dataset.Dataset;
 import io.tandem.server.finetune.data.JobData;
 import io.tandem.server.finetune.data.TrainingSetup;
 import io.tandem.server.finetune.distill.Distillation.Wanted;
@@ -21,15 +22,30 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** Has a job that has learned its file write another one. */
-record JobWriting(TrainingSetup setup, JobResults results, WritingSource source) {
+/** What stands for the file of a job that has learned it. */
+record JobDistilling(TrainingSetup setup, JobResults results, WritingSource source) {
 
     /**
-     * Waits until it is written; an interruption ends it.
+     * Chooses lines of the file.
      *
-     * @param job as it was when it began to write
+     * @param job as it is now
      * @param work whose last checkpoint is there
-     * @param data of its files
+     */
+    DistilledFile select(ObjectNode job, Wanted wanted, FinetuneJob work, JobData data) throws IOException {
+        return DistilledFile.write(
+                wanted,
+                (Dataset.Supervised) data.trainingSet(),
+                work.resumeFrom().orElseThrow().trajectories(),
+                work.settings().seed(),
+                () -> training(job, results),
+                (name, content) -> results.scratch(job, name, content));
+    }
+
+    /**
+     * Waits until other lines are written; an interruption ends it.
+     *
+     * @param job as it is now
+     * @param work whose last checkpoint is there
      * @param progress told how far it is
      */
     DistilledFile write(ObjectNode job, Wanted wanted, FinetuneJob work, JobData data, Consumer<String> progress)
@@ -46,12 +62,16 @@ record JobWriting(TrainingSetup setup, JobResults results, WritingSource source)
                 source.nextRequestId());
     }
 
+    private static InputStream training(ObjectNode job, JobResults results) throws IOException {
+        String file = JobObject.spec(job).trainingFile();
+        return Channels.newInputStream(
+                results.open(job, file).orElseThrow(() -> JobData.missing("training_file", file)));
+    }
+
     private record Files(ObjectNode job, JobResults results, Consumer<String> progress) implements WrittenFile.Job {
         @Override
         public InputStream training() throws IOException {
-            String file = JobObject.spec(job).trainingFile();
-            return Channels.newInputStream(
-                    results.open(job, file).orElseThrow(() -> JobData.missing("training_file", file)));
+            return JobDistilling.training(job, results);
         }
 
         @Override
