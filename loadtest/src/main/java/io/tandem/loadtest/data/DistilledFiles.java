@@ -29,14 +29,16 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * Whether the part of a file that distillation keeps teaches what the whole file does: adapters are trained in as many steps on the
- * whole, on what is kept, and on as many examples at random, and are examined in all skills of the file.
+ * Whether the small file that distillation makes teaches what the whole file does: adapters are trained in as many steps on the
+ * whole, on what is selected, on what is written in its place, and on as many examples at random, and are examined in all skills of
+ * the file.
  */
 @Command(
         name = "distillation",
         mixinStandardHelpOptions = true,
         description =
-                "Distills files, and compares what adapters learn from the whole, from what is kept, and from chance.")
+                "Distills files, and compares what adapters learn from the whole, from what is selected or written, and"
+                        + " from chance.")
 public final class DistilledFiles implements Callable<Integer> {
     private static final PrintStream OUT = System.out;
     private static final Path TASKS = Path.of("loadtest/target/distillation");
@@ -69,6 +71,20 @@ public final class DistilledFiles implements Callable<Integer> {
             defaultValue = "8",
             description = "Of all losses, by that job; default ${DEFAULT-VALUE}.")
     private int examinations;
+
+    @Option(
+            names = "--written",
+            split = ",",
+            paramLabel = "PART",
+            defaultValue = "8,1",
+            description = "An N-th of the examples is written, for each of these; default ${DEFAULT-VALUE}.")
+    private List<Integer> writtenParts = List.of();
+
+    @Option(
+            names = "--writing-epochs",
+            defaultValue = "2",
+            description = "Of the jobs that write; default ${DEFAULT-VALUE}.")
+    private int writingEpochs;
 
     @Option(names = "--out", paramLabel = "DIR", required = true, description = "For distillation.csv.")
     private Path out = Path.of("");
@@ -116,12 +132,17 @@ public final class DistilledFiles implements Callable<Integer> {
         }
         Collections.shuffle(whole, random);
         List<Outcome> outcomes = new ArrayList<>();
-        List<String> kept = distilled(client, whole, seed);
+        List<String> kept = distilled(client, whole, seed, selecting(whole.size() / part));
         List<String> chance = new ArrayList<>(whole);
         Collections.shuffle(chance, random);
         outcomes.add(examined(client, skills, file, "whole", whole, seed));
         outcomes.add(examined(client, skills, file, "distilled", kept, seed));
         outcomes.add(examined(client, skills, file, "random", chance.subList(0, kept.size()), seed));
+        for (int written : writtenParts) {
+            List<String> lines = distilled(client, whole, seed, writing(whole.size() / written));
+            String learned = written == 1 ? "written, as many" : "written";
+            outcomes.add(examined(client, skills, file, learned, lines, seed));
+        }
         return outcomes;
     }
 
@@ -145,20 +166,29 @@ public final class DistilledFiles implements Callable<Integer> {
         return chats.stream().map(ObjectNode::toString).toList();
     }
 
-    private List<String> distilled(ApiClient client, List<String> lines, long seed)
-            throws IOException, InterruptedException {
-        ObjectNode body = lessons.body(client, client.upload(lines), seed);
-        ObjectNode distill = body.putObject("method")
-                .put("type", "distill")
-                .putObject("distill")
-                .put("examples", lines.size() / part);
+    private ObjectNode selecting(int examples) {
+        ObjectNode distill = ApiClient.JSON.createObjectNode().put("examples", examples);
         distill.put("examinations", examinations);
         lessons.hyperparameters(distill.putObject("hyperparameters"), epochs);
+        return distill;
+    }
+
+    private ObjectNode writing(int examples) {
+        ObjectNode distill = ApiClient.JSON.createObjectNode().put("examples", examples);
+        distill.put("texts", "written");
+        lessons.hyperparameters(distill.putObject("hyperparameters"), writingEpochs);
+        return distill;
+    }
+
+    private List<String> distilled(ApiClient client, List<String> lines, long seed, ObjectNode distill)
+            throws IOException, InterruptedException {
+        ObjectNode body = lessons.body(client, client.upload(lines), seed);
+        body.putObject("method").put("type", "distill").set("distill", distill);
         TrainingJob job = TrainingJob.start(client, body);
         client.delete("/v1/models/" + job.await(event -> {}));
-        String file = client.get("/v1/fine_tuning/jobs/" + job.id())
-                .at("/distill/file")
-                .asText();
+        JsonNode result = client.get("/v1/fine_tuning/jobs/" + job.id()).path("distill");
+        OUT.println(result);
+        String file = result.path("file").asText();
         return new String(client.content("/v1/files/" + file + "/content"), StandardCharsets.UTF_8)
                 .lines()
                 .toList();

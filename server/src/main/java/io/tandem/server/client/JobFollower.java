@@ -134,10 +134,13 @@ final class JobFollower {
         if (job.has("distill")) {
             JsonNode distilled = job.path("distill");
             out.printf(
-                    "The file '%s' has %d of the %d examples.%n",
+                    distilled.has("written")
+                            ? "The file '%s' has %d of %d new examples; %d more were in the training file.%n"
+                            : "The file '%s' has %d of the %d examples.%n",
                     distilled.path("file").asText(),
                     distilled.path("examples").asInt(),
-                    distilled.path("of").asInt());
+                    distilled.path("of").asInt(),
+                    distilled.at("/written/verbatim").asInt());
         }
         switch (status) {
             case "succeeded" ->

@@ -76,6 +76,18 @@ class DistillationTest {
                 .contains(0, 3, 6, 9);
     }
 
+    /** Of written texts those are left out whose losses are large when everything is learned, whatever they were before. */
+    @Test
+    void theLeastLikelyAtTheEndCanBeLeftOutInstead() {
+        List<Learned> all = List.of(learned("", 9, 1), learned("", 1, 3), learned("", 8, 2), learned("", 1, 4));
+        assertThat(Distillation.of(all, new Wanted(2, 1, 0.5, Hardness.AT_THE_END), 1)
+                        .chosen())
+                .containsExactly(0, 2);
+        assertThat(Distillation.of(all, new Wanted(2, 1, 0.5, Hardness.ALL_ALONG), 1)
+                        .chosen())
+                .containsExactly(1, 3);
+    }
+
     @Test
     void thereAreNoMoreClustersThanDifferentTrajectories() {
         List<Learned> all = List.of(learned("", 1, 1), learned("", 1, 1), learned("", 1, 1), learned("", 2, 1));
