@@ -184,8 +184,7 @@ public final class Application implements AutoCloseable {
                 config.finetune(),
                 Clock.systemUTC(),
                 new TrainingUsage(usage, tenants::quota),
-                new WritingSource(
-                        tenant -> limits.admitted(tenant, engine.bestEffort(), model.name()), nextRequestId));
+                new WritingSource(tenant -> limits.admitted(tenant, engine.bestEffort(), model.name()), nextRequestId));
         batches = new BatchService(new BatchStore(storage), files::of, config.batches(), Clock.systemUTC());
         Gauge.builder("tandem.batch.rows.waiting", batches, BatchService::waitingRows)
                 .description("rows of batches that have not ended")

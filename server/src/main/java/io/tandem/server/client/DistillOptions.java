@@ -21,8 +21,9 @@ final class DistillOptions {
     @Option(
             names = "--distill-texts",
             paramLabel = "TEXTS",
-            description = "With --distill: selected lines of the file, or chats written by the new model, which then learns"
-                    + " the users' messages too; default selected.")
+            description =
+                    "With --distill: selected lines of the file, or chats written by the new model, which then learns"
+                            + " the users' messages too; default selected.")
     private @Nullable String texts;
 
     @Option(
@@ -50,7 +51,8 @@ final class DistillOptions {
     private @Nullable Path target;
 
     boolean asked() {
-        return Stream.of(examples, texts, clusters, cutoff, examinations, target).anyMatch(Objects::nonNull);
+        return Stream.of(examples, texts, clusters, cutoff, examinations, target)
+                .anyMatch(Objects::nonNull);
     }
 
     /** Flags by the last part of the fields that they fill. */

@@ -108,8 +108,9 @@ final class ExampleEncoder {
                 .filter(found -> before.startsWith(found.opening())
                         && found.opening().length() >= before.length() - prompt.length()
                         && found.stop(model.tokenizer()).isPresent())
-                .orElseThrow(() -> new RejectedLine("the chat template does not write users' messages as they are, with a"
-                        + " special token behind them, so they cannot be learned"));
+                .orElseThrow(
+                        () -> new RejectedLine("the chat template does not write users' messages as they are, with a"
+                                + " special token behind them, so they cannot be learned"));
         String said = before.substring(turn.opening().length());
         String head = prompt.substring(0, prompt.length() - said.length());
         text.add(encode(behind, head), false).add(encode(turn.opening(), said), true);

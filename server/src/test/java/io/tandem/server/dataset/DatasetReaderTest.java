@@ -60,7 +60,8 @@ class DatasetReaderTest extends SmallModelTest {
             learned += whole.labels()[t] == IGNORED ? "·" : model.tokenizer().token(whole.labels()[t]);
         }
         assertThat(learned.replaceAll("·+", "·").replaceAll("[^ -~\\n]+", "·"))
-                .isEqualTo("·q·<|im_end|>\n<|im_start|>assistant\na<|im_end|>·r<|im_end|>\n<|im_start|>assistant\ncd<|im_end|>·");
+                .isEqualTo(
+                        "·q·<|im_end|>\n<|im_start|>assistant\na<|im_end|>·r<|im_end|>\n<|im_start|>assistant\ncd<|im_end|>·");
     }
 
     private DatasetReader.Result whole(String file) throws IOException {

@@ -51,11 +51,13 @@ class WrittenFileIT {
     private static String chats(int count) {
         Random random = new Random(1);
         return IntStream.range(0, count)
-                .mapToObj(i -> "{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\""
-                        + random.ints(4, 'a', 'g')
-                                .mapToObj(Character::toString)
-                                .collect(Collectors.joining())
-                        + "\"},{\"role\":\"assistant\",\"content\":\"" + (i % 2 == 0 ? "no" : "yes") + "\"}]}\n")
+                .mapToObj(
+                        i -> "{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\""
+                                + random.ints(4, 'a', 'g')
+                                        .mapToObj(Character::toString)
+                                        .collect(Collectors.joining())
+                                + "\"},{\"role\":\"assistant\",\"content\":\"" + (i % 2 == 0 ? "no" : "yes")
+                                + "\"}]}\n")
                 .collect(Collectors.joining());
     }
 
@@ -114,8 +116,7 @@ class WrittenFileIT {
                 + job.path("created_at").asLong() / 86_400 * 86_400 + "&models="
                 + job.path("fine_tuned_model").asText()));
         // Two answers of each example, and what it is worth with and without the adapter.
-        assertThat(usage.at("/data/0/results/0/num_model_requests").asInt())
-                .isBetween(24 + usable, 2 * 24 + usable);
+        assertThat(usage.at("/data/0/results/0/num_model_requests").asInt()).isBetween(24 + usable, 2 * 24 + usable);
         jobs.succeeded(jobs.create("{\"model\":\"tiny\",\"training_file\":\""
                 + object.path("id").asText() + "\",\"hyperparameters\":{\"n_epochs\":1}}"));
     }

@@ -38,8 +38,7 @@ public final class JobReaders implements AutoCloseable {
 
     private final ExecutorService weights = pool(1, new LinkedBlockingQueue<>(), "first-weights");
 
-    private final ExecutorService writers =
-            Executors.newCachedThreadPool(task -> new Thread(task, "example-writer"));
+    private final ExecutorService writers = Executors.newCachedThreadPool(task -> new Thread(task, "example-writer"));
 
     private final long jobSeconds;
     private final long dryRunSeconds;

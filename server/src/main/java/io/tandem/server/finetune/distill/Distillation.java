@@ -99,7 +99,8 @@ public record Distillation(List<Integer> clusters, SortedSet<Integer> chosen) {
     /** Without the hardest; at least so many. */
     private static List<Integer> easiest(List<Learned> learned, List<Integer> examples, Wanted wanted, int least) {
         List<Integer> order = new ArrayList<>(examples);
-        order.sort(Comparator.comparingDouble(i -> wanted.hardness().of(learned.get(i).losses())));
+        order.sort(Comparator.comparingDouble(
+                i -> wanted.hardness().of(learned.get(i).losses())));
         int kept = Math.min(order.size(), Math.max(least, order.size() - (int) (wanted.cutoff() * order.size())));
         return order.subList(0, kept);
     }

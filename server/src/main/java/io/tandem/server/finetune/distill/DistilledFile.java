@@ -101,12 +101,7 @@ public record DistilledFile(Path examples, Path table, int kept, int of, Optiona
      * @param scratch where the files go
      */
     public static DistilledFile write(
-            Wanted wanted,
-            Dataset.Supervised set,
-            Trajectories trajectories,
-            long seed,
-            Source texts,
-            Scratch scratch)
+            Wanted wanted, Dataset.Supervised set, Trajectories trajectories, long seed, Source texts, Scratch scratch)
             throws IOException {
         List<Line> lines = lines(set, trajectories);
         Distillation chosen = Distillation.of(lines.stream().map(Line::learned).toList(), wanted, seed);

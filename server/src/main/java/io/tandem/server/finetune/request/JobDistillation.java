@@ -86,7 +86,8 @@ public record JobDistillation(Wanted wanted, int examinations, boolean written) 
         }
         settings.optionalObject("hyperparameters").ifPresent(hyper -> {
             if (hyper.optionalBoolean("mask_history", false)) {
-                throw hyper.invalid("mask_history", "cannot be true: whole chats are learned, so that they can be written.");
+                throw hyper.invalid(
+                        "mask_history", "cannot be true: whole chats are learned, so that they can be written.");
             }
             if (hyper.find("invocation_tokens") != null) {
                 throw hyper.invalid(

@@ -376,11 +376,7 @@ public final class JobLaunch {
     private FirstWeights weights(Ready ready) {
         ModelConfig model = setup.device().model();
         long modules = ready.work().method().config().sites(model).size();
-        return new FirstWeights(
-                setup.weights(),
-                modules,
-                System::nanoTime,
-                message -> tell(ready.job(), message));
+        return new FirstWeights(setup.weights(), modules, System::nanoTime, message -> tell(ready.job(), message));
     }
 
     private void submit(Ready ready) {

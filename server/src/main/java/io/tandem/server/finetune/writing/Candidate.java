@@ -59,7 +59,11 @@ final class Candidate {
             end.accept(Optional.of(List.copyOf(written)));
         } else if (model.get(written.size()).role().equals("user")) {
             UserTurn turn = UserTurn.of(this::render, written).orElseThrow();
-            ask(turn.opening(), drawn(seed + written.size()), Set.of(turn.stop(tokenizer()).orElseThrow()), "user");
+            ask(
+                    turn.opening(),
+                    drawn(seed + written.size()),
+                    Set.of(turn.stop(tokenizer()).orElseThrow()),
+                    "user");
         } else {
             ask(render(written), SamplingParams.GREEDY, author.model().stopTokens(), "assistant");
         }
@@ -84,7 +88,12 @@ final class Candidate {
             return;
         }
         inquiries.ask(
-                prompt, maxTokens - prompt.length, author.adapters(), sampling, StopRule.at(stop), reply -> said(role, reply));
+                prompt,
+                maxTokens - prompt.length,
+                author.adapters(),
+                sampling,
+                StopRule.at(stop),
+                reply -> said(role, reply));
     }
 
     private void said(String role, Reply reply) {

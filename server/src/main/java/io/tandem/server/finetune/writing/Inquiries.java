@@ -148,11 +148,12 @@ final class Inquiries implements AutoCloseable {
         }
         switch (reply.finish().reason()) {
             case STOP, LENGTH -> question.then.accept(reply);
-            case CANCELLED, DISPLACED, SHUT_DOWN -> throw new RejectedExecutionException(
-                    reply.finish().message());
-            case BROKEN_ADAPTER, BROKEN_CONSTRAINT -> throw ApiException.invalid(
-                    "training_file",
-                    "what was learned cannot write: " + reply.finish().message());
+            case CANCELLED, DISPLACED, SHUT_DOWN ->
+                throw new RejectedExecutionException(reply.finish().message());
+            case BROKEN_ADAPTER, BROKEN_CONSTRAINT ->
+                throw ApiException.invalid(
+                        "training_file",
+                        "what was learned cannot write: " + reply.finish().message());
             case FAILED -> {
                 if (question.attempts == ATTEMPTS_MAX) {
                     throw new IllegalStateException(reply.finish().message());

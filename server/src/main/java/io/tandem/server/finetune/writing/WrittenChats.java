@@ -82,8 +82,8 @@ final class WrittenChats {
     static ObjectNode json(List<ChatMessage> messages) {
         ObjectNode line = JsonBody.MAPPER.createObjectNode();
         ArrayNode array = line.putArray(MESSAGES);
-        messages.forEach(message ->
-                array.addObject().put("role", message.role()).put("content", message.content()));
+        messages.forEach(
+                message -> array.addObject().put("role", message.role()).put("content", message.content()));
         return line;
     }
 }

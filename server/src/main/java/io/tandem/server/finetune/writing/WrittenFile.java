@@ -25,7 +25,6 @@ import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
 /**
@@ -98,8 +97,8 @@ public final class WrittenFile {
      *
      * @throws ApiException if nothing new was written
      */
-    public static DistilledFile write(
-            Task task, Author author, Job job, TokenSource tokens, AtomicLong nextRequestId) throws IOException {
+    public static DistilledFile write(Task task, Author author, Job job, TokenSource tokens, AtomicLong nextRequestId)
+            throws IOException {
         WrittenFile file = new WrittenFile(task, author, job);
         try (Inquiries inquiries = new Inquiries(tokens, nextRequestId, author.account())) {
             return file.write(inquiries);
@@ -216,8 +215,7 @@ public final class WrittenFile {
             DatasetReader.Result result = reader.read(in);
             if (result instanceof InvalidDataset invalid) {
                 throw ApiException.invalid(
-                        "training_file",
-                        "what was written cannot be learned: " + String.join("; ", invalid.reasons()));
+                        "training_file", "what was written cannot be learned: " + String.join("; ", invalid.reasons()));
             }
             return (Dataset.Supervised) result;
         }

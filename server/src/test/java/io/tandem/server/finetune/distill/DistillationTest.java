@@ -71,7 +71,8 @@ class DistillationTest {
         assertThat(distilled.chosen()).hasSize(6).contains(0, 3, 6).doesNotContain(9, 10, 11);
         assertThat(distilled.clusters().stream().distinct()).containsExactlyInAnyOrder(0, 1, 2, 3, 4);
         // Then enough are left.
-        assertThat(Distillation.of(all, new Wanted(11, 2, 0.9, Hardness.ALL_ALONG), 1).chosen())
+        assertThat(Distillation.of(all, new Wanted(11, 2, 0.9, Hardness.ALL_ALONG), 1)
+                        .chosen())
                 .hasSize(11)
                 .contains(0, 3, 6, 9);
     }

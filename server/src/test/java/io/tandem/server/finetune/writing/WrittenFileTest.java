@@ -63,8 +63,7 @@ class WrittenFileTest {
     @BeforeEach
     void load() throws IOException {
         TINY.write(directory.resolve("model"));
-        model = ModelText.load(
-                ModelSource.open(directory.resolve("model")), "tiny", TINY.config(), 512);
+        model = ModelText.load(ModelSource.open(directory.resolve("model")), "tiny", TINY.config(), 512);
         var adapter = TinyAdapters.random(TINY.config(), LoraConfig.allLinears(), 4, 1);
         learned = new AdapterVersion("a", ContentHash.of(adapter), new PreparedAdapter(adapter, new TreeMap<>()));
     }
@@ -165,8 +164,7 @@ class WrittenFileTest {
     }
 
     private DistilledFile write(int examples) throws IOException {
-        WrittenFile.Task task =
-                new WrittenFile.Task(new Wanted(examples, 1, 0.5, Hardness.AT_THE_END), SEED, 100);
+        WrittenFile.Task task = new WrittenFile.Task(new Wanted(examples, 1, 0.5, Hardness.AT_THE_END), SEED, 100);
         Author author = new Author(model, List.of(), learned, "somebody");
         return WrittenFile.write(task, author, kept, engine, new AtomicLong());
     }
@@ -180,16 +178,15 @@ class WrittenFileTest {
         assertThat(written.unfinished()).isPositive();
         assertThat(written.verbatim()).isPositive();
         assertThat(written.usable()).isEqualTo(3).isEqualTo(file.of()).isEqualTo(file.kept());
-        assertThat(Files.readAllLines(file.examples()))
-                .containsExactlyInAnyOrder(chat('b'), chat('c'), chat('d'));
+        assertThat(Files.readAllLines(file.examples())).containsExactlyInAnyOrder(chat('b'), chat('c'), chat('d'));
         assertThat(Files.readAllLines(file.table()).get(1)).endsWith("2.0,1.0");
         assertThat(kept.said).contains("20 of 40 examples are written.");
         assertThat(engine.asked).allMatch(request -> request.caller().equals("somebody"));
     }
 
     private static String chat(char letter) {
-        return "{\"messages\":[{\"role\":\"user\",\"content\":\"" + letter + "\"},{\"role\":\"assistant\",\"content\":\""
-                + letter + letter + "\"}]}";
+        return "{\"messages\":[{\"role\":\"user\",\"content\":\"" + letter
+                + "\"},{\"role\":\"assistant\",\"content\":\"" + letter + letter + "\"}]}";
     }
 
     @Test
@@ -216,7 +213,9 @@ class WrittenFileTest {
         assertThat(write(2).written().orElseThrow().begun()).isEqualTo(8);
         engine.failures = 100;
         kept.lines.clear();
-        assertThatThrownBy(() -> write(2)).isInstanceOf(IllegalStateException.class).hasMessage("the engine ends");
+        assertThatThrownBy(() -> write(2))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessage("the engine ends");
     }
 
     @Test
