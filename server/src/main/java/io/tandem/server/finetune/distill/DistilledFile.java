@@ -74,16 +74,19 @@ public record DistilledFile(Path examples, Path table, int kept, int of, Optiona
      */
     private record Line(int number, Learned learned) {}
 
-    /** @throws ApiException if the file has too many examples, or none to leave out */
-    public static void requireMore(Wanted wanted, Dataset.Supervised set) {
-        int lines = set.summary().examples();
-        if (lines > MOST_EXAMPLES || set.examples().size() > MOST_EXAMPLES) {
+    /** @throws ApiException if the file has too many examples */
+    public static void requireFew(Dataset.Supervised set) {
+        if (set.summary().examples() > MOST_EXAMPLES || set.examples().size() > MOST_EXAMPLES) {
             throw ApiException.invalid(
                     "training_file",
                     "'training_file' has more than the " + MOST_EXAMPLES
                             + " examples that can be distilled; split it.");
         }
-        int different = lines - set.summary().duplicates();
+    }
+
+    /** @throws ApiException if the file has no examples to leave out */
+    public static void requireMore(Wanted wanted, Dataset.Supervised set) {
+        int different = set.summary().examples() - set.summary().duplicates();
         if (wanted.examples() >= different) {
             throw ApiException.invalid(
                     "examples",

@@ -95,11 +95,11 @@ public final class JobLaunch {
             return new Ready(job, work, plan, data, trial, Optional.of(written));
         }
 
-        /** What the job does with its training file when it has learned that; empty before, and if it does nothing. */
-        Optional<JobDistillation> distills() {
+        /** Whether the job has made its last step. */
+        boolean learned() {
             return work.resumeFrom()
                     .filter(checkpoint -> checkpoint.step() == work.totalSteps())
-                    .flatMap(end -> JobObject.spec(job).distillation());
+                    .isPresent();
         }
     }
 
@@ -274,9 +274,9 @@ public final class JobLaunch {
         MemoryPlan plan =
                 setup.device().requireFits("hyperparameters", setup.device().memory(spec, work.totalSteps()));
         Ready ready = new Ready(job, work, plan, data, trial, Optional.empty());
-        Optional<JobDistillation> distills = ready.distills();
-        return distills.isPresent() && !distills.get().written()
-                ? ready.with(distilling.select(unchanged, distills.get().wanted(), work, data))
+        Optional<JobDistillation> selects = spec.distillation().filter(distills -> !distills.written());
+        return selects.isPresent() && ready.learned()
+                ? ready.with(distilling.select(unchanged, selects.get().wanted(), work, data))
                 : ready;
     }
 
@@ -308,8 +308,8 @@ public final class JobLaunch {
             conclude(job, () -> ends.distilled(job, last, work.under(), distilled));
             return;
         }
-        Optional<JobDistillation> writes = ready.distills();
-        if (writes.isPresent()) {
+        Optional<JobDistillation> writes = JobObject.spec(job).distillation();
+        if (writes.isPresent() && ready.learned()) {
             write(ready, writes.get().wanted());
             return;
         }

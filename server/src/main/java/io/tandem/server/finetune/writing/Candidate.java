@@ -24,27 +24,27 @@ import java.util.function.Consumer;
 final class Candidate {
     private final Author author;
     private final Inquiries inquiries;
-    private final List<ChatMessage> model;
+    private final List<ChatMessage> pattern;
     private final int maxTokens;
     private final long seed;
     private final Consumer<Optional<List<ChatMessage>>> end;
     private final List<ChatMessage> written = new ArrayList<>();
 
     /**
-     * @param model a chat of the file
+     * @param pattern a chat of the file
      * @param maxTokens of the whole chat
      * @param end gets the chat; empty if it came to no end, or cannot be one of the file's kind
      */
     Candidate(
             Author author,
             Inquiries inquiries,
-            List<ChatMessage> model,
+            List<ChatMessage> pattern,
             int maxTokens,
             long seed,
             Consumer<Optional<List<ChatMessage>>> end) {
         this.author = author;
         this.inquiries = inquiries;
-        this.model = model;
+        this.pattern = pattern;
         this.maxTokens = maxTokens;
         this.seed = seed;
         this.end = end;
@@ -52,12 +52,13 @@ final class Candidate {
 
     /** Asks for what comes next. */
     void goOn() {
-        while (written.size() < model.size() && model.get(written.size()).role().equals("system")) {
-            written.add(model.get(written.size()));
+        while (written.size() < pattern.size()
+                && pattern.get(written.size()).role().equals("system")) {
+            written.add(pattern.get(written.size()));
         }
-        if (written.size() == model.size()) {
+        if (written.size() == pattern.size()) {
             end.accept(Optional.of(List.copyOf(written)));
-        } else if (model.get(written.size()).role().equals("user")) {
+        } else if (pattern.get(written.size()).role().equals("user")) {
             UserTurn turn = UserTurn.of(this::render, written).orElseThrow();
             ask(
                     turn.opening(),

@@ -111,13 +111,13 @@ public final class WrittenFile {
     }
 
     private DistilledFile write(Inquiries inquiries) throws IOException, InterruptedException {
-        List<List<ChatMessage>> models;
+        List<List<ChatMessage>> patterns;
         try (InputStream in = job.training()) {
-            models = WholeChats.read(in);
+            patterns = WholeChats.read(in);
         }
-        writeChats(inquiries, models);
+        writeChats(inquiries, patterns);
         List<List<ChatMessage>> usable = new ArrayList<>();
-        Written written = sort(models, usable);
+        Written written = sort(patterns, usable);
         job.say(written.begun() + " examples are written: " + written.unfinished() + " without an end, "
                 + written.verbatim() + " that ask what the training file asks, and " + written.repeated()
                 + " repetitions are left out.");
@@ -145,11 +145,11 @@ public final class WrittenFile {
                 .written(written);
     }
 
-    private void writeChats(Inquiries inquiries, List<List<ChatMessage>> models) throws InterruptedException {
+    private void writeChats(Inquiries inquiries, List<List<ChatMessage>> patterns) throws InterruptedException {
         int all = task.candidates();
         for (int number = 0; number < all; number++) {
             if (!chats.has(number)) {
-                begin(inquiries, models, number);
+                begin(inquiries, patterns, number);
             }
             while (inquiries.open() >= AT_ONCE) {
                 inquiries.handleNext();
@@ -160,11 +160,11 @@ public final class WrittenFile {
         }
     }
 
-    private void begin(Inquiries inquiries, List<List<ChatMessage>> models, int number) {
+    private void begin(Inquiries inquiries, List<List<ChatMessage>> patterns, int number) {
         SplittableRandom random = new SplittableRandom(new SplittableRandom(task.seed()).nextLong() + number);
-        List<ChatMessage> model = models.get(random.nextInt(models.size()));
+        List<ChatMessage> pattern = patterns.get(random.nextInt(patterns.size()));
         int maxTokens = Math.min(task.maxTokens(), author.maxTokens());
-        new Candidate(author, inquiries, model, maxTokens, random.nextLong(), chat -> keep(number, chat)).goOn();
+        new Candidate(author, inquiries, pattern, maxTokens, random.nextLong(), chat -> keep(number, chat)).goOn();
     }
 
     private void keep(int number, Optional<List<ChatMessage>> chat) {
@@ -180,8 +180,8 @@ public final class WrittenFile {
     }
 
     /** Finds those that are new. */
-    private Written sort(List<List<ChatMessage>> models, List<List<ChatMessage>> usable) {
-        Set<List<String>> known = models.stream().map(WrittenFile::asked).collect(Collectors.toSet());
+    private Written sort(List<List<ChatMessage>> patterns, List<List<ChatMessage>> usable) {
+        Set<List<String>> known = patterns.stream().map(WrittenFile::asked).collect(Collectors.toSet());
         Set<List<String>> seen = new HashSet<>();
         int unfinished = 0;
         int verbatim = 0;
