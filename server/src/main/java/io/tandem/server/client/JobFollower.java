@@ -134,13 +134,11 @@ final class JobFollower {
         if (job.has("distill")) {
             JsonNode distilled = job.path("distill");
             out.printf(
-                    distilled.has("written")
-                            ? "The file '%s' has %d of %d new examples; %d more were in the training file.%n"
-                            : "The file '%s' has %d of the %d examples.%n",
+                    "The file '%s' has %d of the %d %s.%n",
                     distilled.path("file").asText(),
                     distilled.path("examples").asInt(),
                     distilled.path("of").asInt(),
-                    distilled.at("/written/verbatim").asInt());
+                    distilled.has("written") ? "new examples that were written" : "examples");
         }
         switch (status) {
             case "succeeded" ->

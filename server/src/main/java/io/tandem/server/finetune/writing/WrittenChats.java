@@ -13,12 +13,15 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Chats that were written by now, by the number of each. They are kept as they come, so that a job which is interrupted writes only
  * the others.
  */
 final class WrittenChats {
+    private static final Logger LOG = LoggerFactory.getLogger(WrittenChats.class);
     private static final String NUMBER = "example";
     private static final String MESSAGES = "messages";
 
@@ -36,14 +39,18 @@ final class WrittenChats {
     WrittenChats(Log log) throws IOException {
         this.log = log;
         for (String line : log.lines()) {
-            try {
-                JsonNode chat = JsonBody.MAPPER.readTree(line);
-                if (chat.path(NUMBER).isInt()) {
-                    chats.put(chat.path(NUMBER).intValue(), messages(chat.get(MESSAGES)));
-                }
-            } catch (JsonProcessingException e) {
-                continue;
+            restore(line);
+        }
+    }
+
+    private void restore(String line) {
+        try {
+            JsonNode chat = JsonBody.MAPPER.readTree(line);
+            if (chat.path(NUMBER).isInt()) {
+                chats.put(chat.path(NUMBER).intValue(), messages(chat.get(MESSAGES)));
             }
+        } catch (JsonProcessingException e) {
+            LOG.warn("an example that was written is damaged, and is written again");
         }
     }
 
