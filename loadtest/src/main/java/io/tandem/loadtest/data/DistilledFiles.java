@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -60,7 +61,10 @@ public final class DistilledFiles implements Callable<Integer> {
                             + " answers of others; default ${DEFAULT-VALUE}.")
     private List<String> files = List.of();
 
-    @Option(names = "--part", defaultValue = "8", description = "An N-th is kept; default ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--part",
+            defaultValue = "8",
+            description = "An N-th is kept, or written; default ${DEFAULT-VALUE}.")
     private int part;
 
     @Option(names = "--epochs", defaultValue = "2", description = "Of the job that distills; default ${DEFAULT-VALUE}.")
@@ -73,12 +77,12 @@ public final class DistilledFiles implements Callable<Integer> {
     private int examinations;
 
     @Option(
-            names = "--written",
+            names = "--learned",
             split = ",",
-            paramLabel = "PART",
-            defaultValue = "8,1",
-            description = "An N-th of the examples is written, for each of these; default ${DEFAULT-VALUE}.")
-    private List<Integer> writtenParts = List.of();
+            paramLabel = "EXAMPLES",
+            defaultValue = "whole,distilled,random,written,as many written",
+            description = "What adapters learn; default ${DEFAULT-VALUE}.")
+    private Set<String> parts = Set.of();
 
     @Option(
             names = "--writing-epochs",
@@ -132,16 +136,26 @@ public final class DistilledFiles implements Callable<Integer> {
         }
         Collections.shuffle(whole, random);
         List<Outcome> outcomes = new ArrayList<>();
-        List<String> kept = distilled(client, whole, seed, selecting(whole.size() / part));
-        List<String> chance = new ArrayList<>(whole);
-        Collections.shuffle(chance, random);
-        outcomes.add(examined(client, skills, file, "whole", whole, seed));
-        outcomes.add(examined(client, skills, file, "distilled", kept, seed));
-        outcomes.add(examined(client, skills, file, "random", chance.subList(0, kept.size()), seed));
-        for (int written : writtenParts) {
-            List<String> lines = distilled(client, whole, seed, writing(whole.size() / written));
-            String learned = written == 1 ? "written, as many" : "written";
-            outcomes.add(examined(client, skills, file, learned, lines, seed));
+        int few = whole.size() / part;
+        if (parts.contains("whole")) {
+            outcomes.add(examined(client, skills, file, "whole", whole, seed));
+        }
+        if (parts.contains("distilled")) {
+            List<String> kept = distilled(client, whole, seed, selecting(few));
+            outcomes.add(examined(client, skills, file, "distilled", kept, seed));
+        }
+        if (parts.contains("random")) {
+            List<String> chance = new ArrayList<>(whole);
+            Collections.shuffle(chance, random);
+            outcomes.add(examined(client, skills, file, "random", chance.subList(0, few), seed));
+        }
+        if (parts.contains("written")) {
+            List<String> written = distilled(client, whole, seed, writing(few));
+            outcomes.add(examined(client, skills, file, "written", written, seed));
+        }
+        if (parts.contains("as many written")) {
+            List<String> written = distilled(client, whole, seed, writing(whole.size()));
+            outcomes.add(examined(client, skills, file, "as many written", written, seed));
         }
         return outcomes;
     }
@@ -187,7 +201,9 @@ public final class DistilledFiles implements Callable<Integer> {
         TrainingJob job = TrainingJob.start(client, body);
         client.delete("/v1/models/" + job.await(event -> {}));
         JsonNode result = client.get("/v1/fine_tuning/jobs/" + job.id()).path("distill");
-        OUT.println(result);
+        OUT.printf(
+                "%d examples of %d, %s%n",
+                result.path("examples").asInt(), result.path("of").asInt(), result.path("written"));
         String file = result.path("file").asText();
         return new String(client.content("/v1/files/" + file + "/content"), StandardCharsets.UTF_8)
                 .lines()
