@@ -38,6 +38,7 @@ import io.tandem.server.finetune.JobService;
 import io.tandem.server.finetune.data.TrainingSetup;
 import io.tandem.server.finetune.data.ValidationScores;
 import io.tandem.server.finetune.request.TrainingDevice;
+import io.tandem.server.finetune.writing.WritingSource;
 import io.tandem.server.http.AccessLog;
 import io.tandem.server.http.AnswerSyntax;
 import io.tandem.server.http.BatchVerticle;
@@ -172,6 +173,7 @@ public final class Application implements AutoCloseable {
         tenants.ids().forEach(adapters::of);
         AdapterStore adapterStore =
                 new AdapterStore(storage, TenantId.DEFAULT, data.uploads(), device.model(), maxRank);
+        RateLimits limits = new RateLimits(tenants::quota, usage, Clock.systemUTC());
         jobs = new JobService(
                 setup,
                 traces.jobs(engine),
@@ -183,7 +185,8 @@ public final class Application implements AutoCloseable {
                         adapterStore),
                 config.finetune(),
                 Clock.systemUTC(),
-                new TrainingUsage(usage, tenants::quota));
+                new TrainingUsage(usage, tenants::quota),
+                new WritingSource(tenant -> limits.admitted(tenant, engine.bestEffort(), model.name()), nextRequestId));
         batches = new BatchService(new BatchStore(storage), files::of, config.batches(), Clock.systemUTC());
         Gauge.builder("tandem.batch.rows.waiting", batches, BatchService::waitingRows)
                 .description("rows of batches that have not ended")
@@ -217,7 +220,7 @@ public final class Application implements AutoCloseable {
                 tenants,
                 listeners.tokens(),
                 new AccessLog(config.operation().accessLog()),
-                new RateLimits(tenants::quota, usage, Clock.systemUTC()),
+                limits,
                 usage,
                 new TextWork(vertx),
                 TenantTurns.ofUploads(vertx),

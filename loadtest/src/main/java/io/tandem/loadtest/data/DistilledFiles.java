@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -29,14 +30,16 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * Whether the part of a file that distillation keeps teaches what the whole file does: adapters are trained in as many steps on the
- * whole, on what is kept, and on as many examples at random, and are examined in all skills of the file.
+ * Whether the small file that distillation makes teaches what the whole file does: adapters are trained in as many steps on the
+ * whole, on what is selected, on what is written in its place, and on as many examples at random, and are examined in all skills of
+ * the file.
  */
 @Command(
         name = "distillation",
         mixinStandardHelpOptions = true,
         description =
-                "Distills files, and compares what adapters learn from the whole, from what is kept, and from chance.")
+                "Distills files, and compares what adapters learn from the whole, from what is selected or written, and"
+                        + " from chance.")
 public final class DistilledFiles implements Callable<Integer> {
     private static final PrintStream OUT = System.out;
     private static final Path TASKS = Path.of("loadtest/target/distillation");
@@ -58,7 +61,10 @@ public final class DistilledFiles implements Callable<Integer> {
                             + " answers of others; default ${DEFAULT-VALUE}.")
     private List<String> files = List.of();
 
-    @Option(names = "--part", defaultValue = "8", description = "An N-th is kept; default ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--part",
+            defaultValue = "8",
+            description = "An N-th is kept, or written; default ${DEFAULT-VALUE}.")
     private int part;
 
     @Option(names = "--epochs", defaultValue = "2", description = "Of the job that distills; default ${DEFAULT-VALUE}.")
@@ -69,6 +75,20 @@ public final class DistilledFiles implements Callable<Integer> {
             defaultValue = "8",
             description = "Of all losses, by that job; default ${DEFAULT-VALUE}.")
     private int examinations;
+
+    @Option(
+            names = "--learned",
+            split = ",",
+            paramLabel = "EXAMPLES",
+            defaultValue = "whole,distilled,random,written,as many written",
+            description = "What adapters learn; default ${DEFAULT-VALUE}.")
+    private Set<String> parts = Set.of();
+
+    @Option(
+            names = "--writing-epochs",
+            defaultValue = "2",
+            description = "Of the jobs that write; default ${DEFAULT-VALUE}.")
+    private int writingEpochs;
 
     @Option(names = "--out", paramLabel = "DIR", required = true, description = "For distillation.csv.")
     private Path out = Path.of("");
@@ -116,12 +136,27 @@ public final class DistilledFiles implements Callable<Integer> {
         }
         Collections.shuffle(whole, random);
         List<Outcome> outcomes = new ArrayList<>();
-        List<String> kept = distilled(client, whole, seed);
-        List<String> chance = new ArrayList<>(whole);
-        Collections.shuffle(chance, random);
-        outcomes.add(examined(client, skills, file, "whole", whole, seed));
-        outcomes.add(examined(client, skills, file, "distilled", kept, seed));
-        outcomes.add(examined(client, skills, file, "random", chance.subList(0, kept.size()), seed));
+        int few = whole.size() / part;
+        if (parts.contains("whole")) {
+            outcomes.add(examined(client, skills, file, "whole", whole, seed));
+        }
+        if (parts.contains("distilled")) {
+            List<String> kept = distilled(client, whole, seed, selecting(few));
+            outcomes.add(examined(client, skills, file, "distilled", kept, seed));
+        }
+        if (parts.contains("random")) {
+            List<String> chance = new ArrayList<>(whole);
+            Collections.shuffle(chance, random);
+            outcomes.add(examined(client, skills, file, "random", chance.subList(0, few), seed));
+        }
+        if (parts.contains("written")) {
+            List<String> written = distilled(client, whole, seed, writing(few));
+            outcomes.add(examined(client, skills, file, "written", written, seed));
+        }
+        if (parts.contains("as many written")) {
+            List<String> written = distilled(client, whole, seed, writing(whole.size()));
+            outcomes.add(examined(client, skills, file, "as many written", written, seed));
+        }
         return outcomes;
     }
 
@@ -145,20 +180,31 @@ public final class DistilledFiles implements Callable<Integer> {
         return chats.stream().map(ObjectNode::toString).toList();
     }
 
-    private List<String> distilled(ApiClient client, List<String> lines, long seed)
-            throws IOException, InterruptedException {
-        ObjectNode body = lessons.body(client, client.upload(lines), seed);
-        ObjectNode distill = body.putObject("method")
-                .put("type", "distill")
-                .putObject("distill")
-                .put("examples", lines.size() / part);
+    private ObjectNode selecting(int examples) {
+        ObjectNode distill = ApiClient.JSON.createObjectNode().put("examples", examples);
         distill.put("examinations", examinations);
         lessons.hyperparameters(distill.putObject("hyperparameters"), epochs);
+        return distill;
+    }
+
+    private ObjectNode writing(int examples) {
+        ObjectNode distill = ApiClient.JSON.createObjectNode().put("examples", examples);
+        distill.put("texts", "written");
+        lessons.hyperparameters(distill.putObject("hyperparameters"), writingEpochs);
+        return distill;
+    }
+
+    private List<String> distilled(ApiClient client, List<String> lines, long seed, ObjectNode distill)
+            throws IOException, InterruptedException {
+        ObjectNode body = lessons.body(client, client.upload(lines), seed);
+        body.putObject("method").put("type", "distill").set("distill", distill);
         TrainingJob job = TrainingJob.start(client, body);
         client.delete("/v1/models/" + job.await(event -> {}));
-        String file = client.get("/v1/fine_tuning/jobs/" + job.id())
-                .at("/distill/file")
-                .asText();
+        JsonNode result = client.get("/v1/fine_tuning/jobs/" + job.id()).path("distill");
+        OUT.printf(
+                "%d examples of %d, %s%n",
+                result.path("examples").asInt(), result.path("of").asInt(), result.path("written"));
+        String file = result.path("file").asText();
         return new String(client.content("/v1/files/" + file + "/content"), StandardCharsets.UTF_8)
                 .lines()
                 .toList();

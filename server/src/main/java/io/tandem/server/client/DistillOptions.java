@@ -19,6 +19,14 @@ final class DistillOptions {
     private @Nullable Integer examples;
 
     @Option(
+            names = "--distill-texts",
+            paramLabel = "TEXTS",
+            description =
+                    "With --distill: selected lines of the file, or chats written by the new model, which then learns"
+                            + " the users' messages too; default selected.")
+    private @Nullable String texts;
+
+    @Option(
             names = "--distill-clusters",
             paramLabel = "N",
             description =
@@ -28,20 +36,23 @@ final class DistillOptions {
     @Option(
             names = "--cutoff",
             paramLabel = "X",
-            description = "With --distill: share of the hardest examples to leave out beforehand; default 0.2.")
+            description =
+                    "With --distill: share of the hardest examples to leave out beforehand; default 0.2, of written ones 0.5.")
     private @Nullable Double cutoff;
 
     @Option(
             names = "--examinations",
             paramLabel = "N",
-            description = "With --distill: how often the loss of every example is measured; default 8.")
+            description =
+                    "With --distill: how often the loss of every example is measured; default 8. Not if they are written.")
     private @Nullable Integer examinations;
 
     @Option(names = "--distilled", paramLabel = "FILE", description = "With --distill: where to put the examples.")
     private @Nullable Path target;
 
     boolean asked() {
-        return Stream.of(examples, clusters, cutoff, examinations, target).anyMatch(Objects::nonNull);
+        return Stream.of(examples, texts, clusters, cutoff, examinations, target)
+                .anyMatch(Objects::nonNull);
     }
 
     /** Flags by the last part of the fields that they fill. */
@@ -49,6 +60,8 @@ final class DistillOptions {
         return Map.of(
                 "examples",
                 "--distill",
+                "texts",
+                "--distill-texts",
                 "clusters",
                 "--distill-clusters",
                 "cutoff",
@@ -60,6 +73,7 @@ final class DistillOptions {
     /** Fills in {@code method.distill}. */
     void fill(ObjectNode settings) {
         HyperparameterOptions.put(settings, "examples", examples);
+        HyperparameterOptions.put(settings, "texts", texts);
         HyperparameterOptions.put(settings, "clusters", clusters);
         HyperparameterOptions.put(settings, "cutoff", cutoff);
         HyperparameterOptions.put(settings, "examinations", examinations);

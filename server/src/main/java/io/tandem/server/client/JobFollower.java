@@ -134,10 +134,11 @@ final class JobFollower {
         if (job.has("distill")) {
             JsonNode distilled = job.path("distill");
             out.printf(
-                    "The file '%s' has %d of the %d examples.%n",
+                    "The file '%s' has %d of the %d %s.%n",
                     distilled.path("file").asText(),
                     distilled.path("examples").asInt(),
-                    distilled.path("of").asInt());
+                    distilled.path("of").asInt(),
+                    distilled.has("written") ? "new examples that were written" : "examples");
         }
         switch (status) {
             case "succeeded" ->

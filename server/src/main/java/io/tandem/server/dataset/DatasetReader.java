@@ -59,8 +59,8 @@ public final class DatasetReader {
      * @param file is not closed
      */
     public Result read(InputStream file) throws IOException {
-        DatasetDraft draft = new DatasetDraft(
-                new ExampleEncoder(model, rules.maskHistory(), limits), rules.truncate(), controls, limits);
+        DatasetDraft draft =
+                new DatasetDraft(new ExampleEncoder(model, rules, limits), rules.truncate(), controls, limits);
         ExampleSource source = ExampleSource.open(file);
         boolean more = true;
         while (more && !draft.isFull()) {

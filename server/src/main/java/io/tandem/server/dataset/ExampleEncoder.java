@@ -21,13 +21,13 @@ final class ExampleEncoder {
     private static final int SPARE_CHARS = 1 << 12;
 
     private final ServedModel model;
-    private final boolean maskHistory;
+    private final TextRules rules;
     private final Limits limits;
     private long renderedMessages;
 
-    ExampleEncoder(ServedModel model, boolean maskHistory, Limits limits) {
+    ExampleEncoder(ServedModel model, TextRules rules, Limits limits) {
         this.model = model;
-        this.maskHistory = maskHistory;
+        this.rules = rules;
         this.limits = limits;
     }
 
@@ -38,6 +38,9 @@ final class ExampleEncoder {
      * @throws RejectedLine if the chat template does not allow it, or has been rendered too often for this file
      */
     List<LearnedText> encode(ExampleLine line) {
+        if (rules.wholeChats()) {
+            WholeChats.requireWritable(line);
+        }
         if (line instanceof Chat chat) {
             return chat(chat.messages(), chat.tools());
         }
@@ -69,7 +72,7 @@ final class ExampleEncoder {
         String behind = "";
         for (int i = 0; i < chat.size() && !text.isCut(); i++) {
             // What is not learned is part of the next prompt, so it need not be rendered for itself.
-            boolean history = maskHistory && i < chat.size() - 1;
+            boolean history = rules.maskHistory() && i < chat.size() - 1;
             if (history || !chat.get(i).role().equals("assistant")) {
                 continue;
             }
@@ -82,7 +85,11 @@ final class ExampleEncoder {
             }
             String prompt = before.substring(done.length());
             String answer = answer(chat.subList(0, i + 1), tools, before, "messages[" + i + "]");
-            text.add(encode(behind, prompt), false);
+            if (rules.wholeChats()) {
+                whole(text, chat.subList(0, i), behind, prompt, before);
+            } else {
+                text.add(encode(behind, prompt), false);
+            }
             answer(text, encode(prompt, answer), messages.get(i).learned());
             done = before + answer;
             behind = answer;
@@ -93,6 +100,20 @@ final class ExampleEncoder {
             keep(text, texts);
         }
         return texts;
+    }
+
+    /** A prompt of which the user's last message is learned, with its end. */
+    private void whole(LearnedText text, List<ChatMessage> chat, String behind, String prompt, String before) {
+        UserTurn turn = UserTurn.of(messages -> render(messages, List.of(), true), chat.subList(0, chat.size() - 1))
+                .filter(found -> before.startsWith(found.opening())
+                        && found.opening().length() >= before.length() - prompt.length()
+                        && found.stop(model.tokenizer()).isPresent())
+                .orElseThrow(
+                        () -> new RejectedLine("the chat template does not write users' messages as they are, with a"
+                                + " special token behind them, so they cannot be learned"));
+        String said = before.substring(turn.opening().length());
+        String head = prompt.substring(0, prompt.length() - said.length());
+        text.add(encode(behind, head), false).add(encode(turn.opening(), said), true);
     }
 
     private static void keep(LearnedText text, List<LearnedText> texts) {

@@ -20,6 +20,7 @@ import io.tandem.server.finetune.run.TrainingAccount;
 import io.tandem.server.finetune.state.JobBook;
 import io.tandem.server.finetune.state.JobObject;
 import io.tandem.server.finetune.state.JobThread;
+import io.tandem.server.finetune.writing.WritingSource;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.CheckpointStore;
 import io.tandem.server.storage.FileStore;
@@ -71,7 +72,8 @@ public final class JobService implements AutoCloseable {
             Stores stores,
             FinetuneConfig config,
             Clock clock,
-            TrainingAccount account) {
+            TrainingAccount account,
+            WritingSource source) {
         this.account = account;
         this.setup = setup;
         this.engine = engine;
@@ -80,8 +82,8 @@ public final class JobService implements AutoCloseable {
         this.jobs = stores.jobs();
         this.results = new JobResults(files, jobs, stores.checkpoints(), stores.adapters(), libraries, config);
         this.book = new JobBook(jobs, clock, results::thinOut);
-        this.launch = new JobLaunch(
-                setup, engine, book, results, readers, thread, account, new JobEnds(book, results, setup, readers));
+        JobEnds ends = new JobEnds(book, results, setup, readers);
+        this.launch = new JobLaunch(setup, engine, book, results, readers, thread, account, ends, source);
     }
 
     /**

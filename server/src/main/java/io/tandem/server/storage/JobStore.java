@@ -108,13 +108,14 @@ public final class JobStore {
         changes.add(new Change.Delete(COLLECTION, jobId));
         changes.add(new Change.Clear(EventLog.name(jobId)));
         changes.add(new Change.Clear(JobMetrics.log(jobId)));
+        changes.add(new Change.Clear(written(jobId)));
         storage.delete(List.of(Keys.job(jobId)), changes);
         AtomicFiles.delete(folders.resolve(jobId));
     }
 
     /** Lets go of a job's copies of files, which it needs no more. */
     public void deleteFiles(String jobId) throws IOException {
-        storage.delete(List.of(copies(jobId)), List.of());
+        storage.delete(List.of(copies(jobId)), List.of(new Change.Clear(written(jobId))));
         AtomicFiles.delete(folders.resolve(jobId).resolve(SCRATCH));
     }
 
@@ -178,6 +179,22 @@ public final class JobStore {
             content.write(out);
         }
         return file;
+    }
+
+    private static String written(String jobId) {
+        return "written/" + jobId;
+    }
+
+    /** Lines that the job has written by now; they go when its copies of files go. */
+    public List<String> writtenLines(String jobId) throws IOException {
+        List<String> lines = new ArrayList<>();
+        storage.read(written(jobId), lines::add);
+        return lines;
+    }
+
+    /** Adds a line that the job has written; the last ones may be lost in a crash. */
+    public void appendWritten(String jobId, String line) throws IOException {
+        storage.writeSoon(new Change.Append(written(jobId), line));
     }
 
     /** The adapters below all examples, as they were when the job was created. */

@@ -1,9 +1,11 @@
 package io.tandem.server.tenant;
 
+import io.tandem.scheduler.Rejection;
 import io.tandem.scheduler.TokenSource;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.TenantId;
 import java.time.Clock;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -42,6 +44,25 @@ public final class RateLimits {
      */
     public TokenSource metered(TenantId tenant, TokenSource source, String base) {
         return new MeteredTokens(tenant, source, base, this, usage);
+    }
+
+    /** The same for what the server asks on a tenant's behalf: each request is admitted too, or its refusal thrown. */
+    public TokenSource admitted(TenantId tenant, TokenSource source, String base) {
+        TokenSource metered = metered(tenant, source, base);
+        return new TokenSource() {
+            @Override
+            public Optional<Rejection> submit(List<Submission> answers) {
+                admit(tenant).refusal().ifPresent(refusal -> {
+                    throw refusal;
+                });
+                return metered.submit(answers);
+            }
+
+            @Override
+            public void cancel(long requestId) {
+                metered.cancel(requestId);
+            }
+        };
     }
 
     void begin(TenantId tenant, int answers) {

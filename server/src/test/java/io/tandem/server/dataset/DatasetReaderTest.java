@@ -46,6 +46,38 @@ class DatasetReaderTest extends SmallModelTest {
         assertThat(last.labels()).isEqualTo(labels);
     }
 
+    /** All but what the system says and how a message of the user begins; of the user's messages the end too. */
+    @Test
+    void learnsWhatUsersSayOfWholeChats() throws IOException {
+        String file = "{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\"q😀\"},"
+                + "{\"role\":\"assistant\",\"content\":\"a\"},{\"role\":\"user\",\"content\":\"r\"},"
+                + "{\"role\":\"assistant\",\"content\":\"cd\"}]}";
+        Sequence answers = only(file);
+        Sequence whole = first(whole(file));
+        assertThat(whole.tokens()).isEqualTo(answers.tokens());
+        String learned = "";
+        for (int t = 0; t < whole.labels().length; t++) {
+            learned += whole.labels()[t] == IGNORED ? "·" : model.tokenizer().token(whole.labels()[t]);
+        }
+        assertThat(learned.replaceAll("·+", "·").replaceAll("[^ -~\\n]+", "·"))
+                .isEqualTo(
+                        "·q·<|im_end|>\n<|im_start|>assistant\na<|im_end|>·r<|im_end|>\n<|im_start|>assistant\ncd<|im_end|>·");
+    }
+
+    private DatasetReader.Result whole(String file) throws IOException {
+        return new DatasetReader(model, 100, new TextRules(false, false, true), Set.of()).read(bytes(file));
+    }
+
+    @Test
+    void wholeChatsAreOfAUserAndAnAssistant() throws IOException {
+        String tools = "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":\"a\","
+                + "\"reasoning_content\":\"t\"}]}";
+        assertThat(((InvalidDataset) whole(GOOD + "\n" + tools)).reasons())
+                .containsExactly(
+                        "line 1: is no chat; only chats can be written",
+                        "line 2: has reasoning_content; chats with that cannot be written");
+    }
+
     @Test
     void learnsOnlyAssistantMessagesAndTheEndOfTheirTurn() throws IOException {
         Sequence sequence = only("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},"

@@ -36,6 +36,7 @@ import io.tandem.server.finetune.request.JobSpec;
 import io.tandem.server.finetune.request.TrainingDevice;
 import io.tandem.server.finetune.run.TrainingAccount;
 import io.tandem.server.finetune.state.JobObject;
+import io.tandem.server.finetune.writing.WritingSource;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.CheckpointStore;
 import io.tandem.server.storage.DataDirectory;
@@ -61,6 +62,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
@@ -173,7 +175,12 @@ final class JobBench implements AutoCloseable {
                         adapters),
                 FinetuneConfig.DEFAULT,
                 Clock.systemUTC(),
-                TrainingAccount.NONE);
+                TrainingAccount.NONE,
+                new WritingSource(
+                        tenant -> {
+                            throw new UnsupportedOperationException("nothing writes here");
+                        },
+                        new AtomicLong()));
         jobs.restore().join();
     }
 

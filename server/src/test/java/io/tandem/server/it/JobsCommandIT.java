@@ -168,6 +168,9 @@ class JobsCommandIT {
         assertThat(Files.readAllLines(target)).hasSize(3).doesNotHaveDuplicates();
         distill[4] = "8";
         assertThat(run(new FinetuneCommand(), distill).text()).contains("only 8 different ones");
+        assertThat(run(new FinetuneCommand(), file, "--name", "small", "--distill", "3", "--distill-texts", "written")
+                        .text())
+                .contains("is no chat; only chats can be written");
         assertThat(run(new FinetuneCommand(), file, "--name", "small", "--distill", "3", "--dpo")
                         .text())
                 .contains("--distill goes neither with --dpo");

@@ -72,6 +72,7 @@ class WrongValuesIT {
                     "{\"model\":\"tiny\",\"training_file\":\"file-1\",\"method\":{\"type\":\"dpo\"}}",
                     "{\"model\":\"tiny\",\"training_file\":\"file-1\",\"validation_file\":\"file-1\",\"method\":{\"type\":\"search\",\"search\":{\"trials\":2}}}",
                     "{\"model\":\"tiny\",\"training_file\":\"file-1\",\"method\":{\"type\":\"distill\",\"distill\":{\"examples\":1}}}",
+                    "{\"model\":\"tiny\",\"training_file\":\"file-1\",\"method\":{\"type\":\"distill\",\"distill\":{\"examples\":1,\"texts\":\"written\"}}}",
                     "{\"model\":\"tiny\",\"training_file\":\"file-1\",\"hyperparameters\":{\"learns\":{\"type\":\"light_peft\"}}}",
                     "{\"model\":\"tiny\",\"training_file\":\"file-1\",\"hyperparameters\":{\"learns\":{\"type\":\"spt\"}}}"),
             "/v1/score",

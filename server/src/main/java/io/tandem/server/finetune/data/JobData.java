@@ -68,8 +68,13 @@ public record JobData(Dataset trainingSet, List<Example> training, List<Example>
             requireLearning("training_file", data.training, invocation);
             requireLearning("validation_file", data.validation, invocation);
         });
-        spec.distillation()
-                .ifPresent(wanted -> DistilledFile.requireMore(wanted.wanted(), (Dataset.Supervised) training));
+        spec.distillation().ifPresent(distills -> {
+            Dataset.Supervised set = (Dataset.Supervised) training;
+            DistilledFile.requireFew(set);
+            if (!distills.written()) {
+                DistilledFile.requireMore(distills.wanted(), set);
+            }
+        });
         return data;
     }
 

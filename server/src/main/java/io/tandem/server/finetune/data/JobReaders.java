@@ -10,6 +10,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
@@ -23,7 +24,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Threads that read training files and make what jobs start with. Dry runs have one of their own, with a bounded queue,
  * so that trying out files keeps no job from starting; the first weights have one, so that they do not wait for the files
- * of other jobs. Cancelling a reading interrupts its thread, which ends it at its next piece of the file or its next
+ * of other jobs. What jobs write has as many as there are such jobs, which do little but wait for the engine. Cancelling a reading interrupts its thread, which ends it at its next piece of the file or its next
  * answer.
  */
 public final class JobReaders implements AutoCloseable {
@@ -43,6 +44,8 @@ public final class JobReaders implements AutoCloseable {
     private final ExecutorService dryRuns = pool(1, new ArrayBlockingQueue<>(WAITING_DRY_RUNS), "dry-run-reader");
 
     private final ExecutorService weights = pool(1, new LinkedBlockingQueue<>(), "first-weights");
+
+    private final ExecutorService writers = Executors.newCachedThreadPool(task -> new Thread(task, "example-writer"));
 
     private final long jobSeconds;
     private final long dryRunSeconds;
@@ -84,6 +87,11 @@ public final class JobReaders implements AutoCloseable {
     /** Makes the weights that a job starts with; for as long as that takes, as it grows with the model and says how far it is. */
     public <T> CompletableFuture<T> prepare(Callable<T> making) {
         return start(weights, OptionalLong.empty(), making);
+    }
+
+    /** Waits for what the engine writes; for as long as that takes, since requests go first. */
+    public <T> CompletableFuture<T> write(Callable<T> writing) {
+        return start(writers, OptionalLong.empty(), writing);
     }
 
     /** Reads what a dry run needs; fails with an {@link ApiException} if too many wait. */
@@ -165,5 +173,6 @@ public final class JobReaders implements AutoCloseable {
         jobs.shutdownNow();
         dryRuns.shutdownNow();
         weights.shutdownNow();
+        writers.shutdownNow();
     }
 }

@@ -29,10 +29,26 @@ public record Distillation(List<Integer> clusters, SortedSet<Integer> chosen) {
      * @param ability what it teaches; may be empty
      * @param losses its trajectory; all have the same length
      */
-    public record Learned(String ability, double[] losses) {
-        double area() {
-            return Arrays.stream(losses).sum();
-        }
+    public record Learned(String ability, double[] losses) {}
+
+    /** By which examples are the hardest. */
+    public enum Hardness {
+        /** The area below the trajectory. */
+        ALL_ALONG {
+            @Override
+            double of(double[] losses) {
+                return Arrays.stream(losses).sum();
+            }
+        },
+        /** What is left when everything is learned: of texts that the model wrote itself, how unsure it was. */
+        AT_THE_END {
+            @Override
+            double of(double[] losses) {
+                return losses[losses.length - 1];
+            }
+        };
+
+        abstract double of(double[] losses);
     }
 
     /**
@@ -40,9 +56,15 @@ public record Distillation(List<Integer> clusters, SortedSet<Integer> chosen) {
      *
      * @param examples how many; fewer than there are
      * @param clusters of an ability, at most
-     * @param cutoff the share of an ability's examples that are left out, as far as enough are left
+     * @param cutoff the share of an ability's examples, the hardest, that are left out, as far as enough are left
+     * @param hardness which are the hardest
      */
-    public record Wanted(int examples, int clusters, double cutoff) {}
+    public record Wanted(int examples, int clusters, double cutoff, Hardness hardness) {
+        /** The same, but so many at most. */
+        public Wanted atMost(int most) {
+            return new Wanted(Math.min(most, examples), clusters, cutoff, hardness);
+        }
+    }
 
     /** The same examples and seed have the same result. */
     public static Distillation of(List<Learned> learned, Wanted wanted, long seed) {
@@ -59,7 +81,7 @@ public record Distillation(List<Integer> clusters, SortedSet<Integer> chosen) {
         List<List<Integer>> smallestFirst = smallestFirst(abilities.values());
         for (int at = 0; at < smallestFirst.size(); at++) {
             int share = (wanted.examples() - chosen.size()) / (smallestFirst.size() - at);
-            List<Integer> kept = easiest(learned, smallestFirst.get(at), wanted.cutoff(), share);
+            List<Integer> kept = easiest(learned, smallestFirst.get(at), wanted, share);
             double[][] points = kept.stream().map(i -> learned.get(i).losses()).toArray(double[][]::new);
             int[] found = KMeans.clusters(points, Math.max(1, Math.min(wanted.clusters(), share)), random.nextLong());
             Map<Integer, List<Integer>> members = new TreeMap<>();
@@ -74,11 +96,12 @@ public record Distillation(List<Integer> clusters, SortedSet<Integer> chosen) {
         return new Distillation(clusters, chosen);
     }
 
-    /** Without those that have the largest area below their trajectory; at least so many. */
-    private static List<Integer> easiest(List<Learned> learned, List<Integer> examples, double cutoff, int least) {
+    /** Without the hardest; at least so many. */
+    private static List<Integer> easiest(List<Learned> learned, List<Integer> examples, Wanted wanted, int least) {
         List<Integer> order = new ArrayList<>(examples);
-        order.sort(Comparator.comparingDouble(i -> learned.get(i).area()));
-        int kept = Math.min(order.size(), Math.max(least, order.size() - (int) (cutoff * order.size())));
+        order.sort(Comparator.comparingDouble(
+                i -> wanted.hardness().of(learned.get(i).losses())));
+        int kept = Math.min(order.size(), Math.max(least, order.size() - (int) (wanted.cutoff() * order.size())));
         return order.subList(0, kept);
     }
 

@@ -11,13 +11,12 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.Writer;
 import java.nio.IntBuffer;
-import java.nio.channels.Channels;
-import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedSet;
 import java.util.TreeSet;
 
@@ -27,9 +26,10 @@ import java.util.TreeSet;
  * @param examples as JSON lines
  * @param table a line for each example of the training file
  * @param kept how many examples it has
- * @param of so many of the training file
+ * @param of so many, of the training file or written
+ * @param written how it came to those that were written, if they were
  */
-public record DistilledFile(Path examples, Path table, int kept, int of) {
+public record DistilledFile(Path examples, Path table, int kept, int of, Optional<Written> written) {
 
     /** Of a file that can be distilled, since all of their losses are kept with each checkpoint. */
     public static final int MOST_EXAMPLES = 100_000;
@@ -37,9 +37,29 @@ public record DistilledFile(Path examples, Path table, int kept, int of) {
     public static final String FILE = "distilled.jsonl";
     public static final String TABLE = "examples.csv";
 
-    /** Opens the training file, for whoever closes it. */
+    /** Opens the examples, for whoever closes them. */
     public interface Source {
-        FileChannel open() throws IOException;
+        InputStream open() throws IOException;
+    }
+
+    /**
+     * What became of the examples that were begun.
+     *
+     * @param begun all of them
+     * @param unfinished came to no end
+     * @param verbatim ask what the training file asks, word by word
+     * @param repeated ask what an earlier one asks
+     */
+    public record Written(int begun, int unfinished, int verbatim, int repeated) {
+        /** Those that the file can be chosen of. */
+        public int usable() {
+            return begun - unfinished - verbatim - repeated;
+        }
+    }
+
+    /** The same, which was written. */
+    public DistilledFile written(Written how) {
+        return new DistilledFile(examples, table, kept, of, Optional.of(how));
     }
 
     /** Writes files. */
@@ -54,16 +74,19 @@ public record DistilledFile(Path examples, Path table, int kept, int of) {
      */
     private record Line(int number, Learned learned) {}
 
-    /** @throws ApiException if the file has too many examples, or none to leave out */
-    public static void requireMore(Wanted wanted, Dataset.Supervised set) {
-        int lines = set.summary().examples();
-        if (lines > MOST_EXAMPLES || set.examples().size() > MOST_EXAMPLES) {
+    /** @throws ApiException if the file has too many examples */
+    public static void requireFew(Dataset.Supervised set) {
+        if (set.summary().examples() > MOST_EXAMPLES || set.examples().size() > MOST_EXAMPLES) {
             throw ApiException.invalid(
                     "training_file",
                     "'training_file' has more than the " + MOST_EXAMPLES
                             + " examples that can be distilled; split it.");
         }
-        int different = lines - set.summary().duplicates();
+    }
+
+    /** @throws ApiException if the file has no examples to leave out */
+    public static void requireMore(Wanted wanted, Dataset.Supervised set) {
+        int different = set.summary().examples() - set.summary().duplicates();
         if (wanted.examples() >= different) {
             throw ApiException.invalid(
                     "examples",
@@ -75,30 +98,25 @@ public record DistilledFile(Path examples, Path table, int kept, int of) {
     /**
      * Chooses the examples and writes the files.
      *
-     * @param set what the training file has
+     * @param set the examples there are, of the training file or written
      * @param trajectories of its examples
-     * @param training the file
+     * @param texts the same as a file
      * @param scratch where the files go
      */
     public static DistilledFile write(
-            Wanted wanted,
-            Dataset.Supervised set,
-            Trajectories trajectories,
-            long seed,
-            Source training,
-            Scratch scratch)
+            Wanted wanted, Dataset.Supervised set, Trajectories trajectories, long seed, Source texts, Scratch scratch)
             throws IOException {
         List<Line> lines = lines(set, trajectories);
         Distillation chosen = Distillation.of(lines.stream().map(Line::learned).toList(), wanted, seed);
         SortedSet<Integer> kept = new TreeSet<>();
         chosen.chosen().forEach(at -> kept.add(lines.get(at).number()));
         Path examples = scratch.write(FILE, out -> {
-            try (InputStream in = Channels.newInputStream(training.open())) {
+            try (InputStream in = texts.open()) {
                 ExampleLines.copy(in, kept, out);
             }
         });
         Path table = scratch.write(TABLE, out -> table(lines, chosen, trajectories.times(), out));
-        return new DistilledFile(examples, table, kept.size(), set.summary().examples());
+        return new DistilledFile(examples, table, kept.size(), set.summary().examples(), Optional.empty());
     }
 
     private static void table(List<Line> lines, Distillation distillation, int times, Writer out) throws IOException {

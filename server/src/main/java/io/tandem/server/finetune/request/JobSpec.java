@@ -179,6 +179,8 @@ public record JobSpec(
                         "peft", "makes a base model with '" + peft.name() + "', and distilling needs an adapter.");
             }
         }
+        Optional<JobDistillation> distillation =
+                distills ? body.optionalObject("method").map(JobDistillation::parse) : Optional.empty();
         return new JobSpec(
                 model,
                 body.requiredString("training_file", 64),
@@ -204,10 +206,13 @@ public record JobSpec(
                 JobCourse.parse(hyper, validationFile.isPresent()),
                 hyper.optionalNumber("weight", 1e-3, 1e3).orElse(1),
                 below,
-                new TextRules(hyper.optionalBoolean("truncate", false), hyper.optionalBoolean("mask_history", false)),
+                new TextRules(
+                        hyper.optionalBoolean("truncate", false),
+                        hyper.optionalBoolean("mask_history", false),
+                        distillation.filter(JobDistillation::written).isPresent()),
                 body.optionalObject("metadata").map(JsonBody::node),
                 search,
-                distills ? body.optionalObject("method").map(JobDistillation::parse) : Optional.empty());
+                distillation);
     }
 
     /**
@@ -309,7 +314,8 @@ public record JobSpec(
         int stepsPerEpoch = ceilDiv(examples, batch);
         // Small files are repeated until they make some hundred steps.
         int chosenEpochs = epochs.orElse(Math.max(3, Math.min(20, 150 / stepsPerEpoch)));
-        return new Settings(
+        int steps = stepsPerEpoch * chosenEpochs;
+        Settings settings = new Settings(
                 objective,
                 chosenEpochs,
                 batch,
@@ -318,9 +324,11 @@ public record JobSpec(
                 schedule,
                 chosenSeed,
                 optimizer,
-                course.cadence(stepsPerEpoch * chosenEpochs)
+                course.cadence(steps)
                         .examining(
                                 distillation.map(JobDistillation::examinations).orElse(0)),
                 learning);
+        // With a checkpoint there, from which the job writes.
+        return distillation.filter(JobDistillation::written).isPresent() ? settings.endingAfter(steps) : settings;
     }
 }

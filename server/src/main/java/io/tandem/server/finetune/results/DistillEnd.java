@@ -3,7 +3,6 @@ package io.tandem.server.finetune.results;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.JobCheckpoint;
-import io.tandem.scheduler.finetune.JobSink.JobOutcome.Succeeded;
 import io.tandem.server.finetune.distill.DistilledFile;
 import io.tandem.server.finetune.state.JobBook;
 import java.io.IOException;
@@ -24,16 +23,14 @@ record DistillEnd(
 
     @Override
     public String keep(ObjectNode job) throws IOException {
-        Succeeded outcome = last.best()
-                .map(best -> new Succeeded(best.adapter(), best.step(), false))
-                .orElseGet(() -> new Succeeded(last.served(), last.step(), false));
-        String name = results.succeed(job, outcome, under);
+        String name = results.succeed(job, JobEnds.outcome(last), under);
         // It may have come so far before.
         job.putArray("result_files");
         keepTables(job);
         String file = results.distilled(job, distilled, book.now());
         return "The job has succeeded; the new model is '" + name + "', and " + file + " has " + distilled.kept()
-                + " of the " + distilled.of() + " examples.";
+                + " of the " + distilled.of()
+                + (distilled.written().isPresent() ? " new examples that it wrote." : " examples.");
     }
 
     private void keepTables(ObjectNode job) {

@@ -44,6 +44,13 @@ public final class JobEnds {
         conclude(job, new AdapterEnd(book, results, outcome, under));
     }
 
+    /** What a job has learned that goes on with its last checkpoint. */
+    public static Succeeded outcome(JobCheckpoint last) {
+        return last.best()
+                .map(best -> new Succeeded(best.adapter(), best.step(), false))
+                .orElseGet(() -> new Succeeded(last.served(), last.step(), false));
+    }
+
     /**
      * The adapter becomes a model, and the examples that were kept a file.
      *

@@ -10,6 +10,7 @@ import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.TenantId;
 import io.tandem.server.config.FinetuneConfig;
 import io.tandem.server.finetune.distill.DistilledFile;
+import io.tandem.server.finetune.distill.DistilledFile.Written;
 import io.tandem.server.finetune.request.FrozenAdapters;
 import io.tandem.server.finetune.request.JobDistillation;
 import io.tandem.server.finetune.request.JobSpec;
@@ -60,6 +61,7 @@ public record JobResults(
 
     private static final Logger LOG = LoggerFactory.getLogger(JobResults.class);
     private static final String PURPOSE = "fine-tune-results";
+    private static final String WRITTEN = "written";
 
     private FileStore files(ObjectNode job) {
         return files.apply(JobObject.tenant(job));
@@ -130,6 +132,11 @@ public record JobResults(
 
     private static AdapterVersion prepared(AdapterLibrary library, Named named) {
         return library.prepared(named.name(), named.adapter());
+    }
+
+    /** What a job has learned, to be asked by the job itself. */
+    public AdapterVersion learned(ObjectNode job, Adapter adapter) {
+        return library(job).prepared(JobObject.modelName(job), adapter);
     }
 
     private static List<Adapter> weights(List<AdapterVersion> versions) {
@@ -279,13 +286,24 @@ public record JobResults(
         source.put("fine_tuning_job_id", JobObject.id(job));
         source.set("training_file", job.path("training_file"));
         source.put("examples", distilled.kept()).put("of", distilled.of());
+        distilled.written().ifPresent(written -> source.set(WRITTEN, shown(written)));
         ObjectNode file = files(job).add(distilled.examples(), DistilledFile.FILE, "fine-tune", source, now);
         String id = addResult(job, file);
-        job.putObject(JobDistillation.TYPE)
+        ObjectNode result = job.putObject(JobDistillation.TYPE)
                 .put("file", id)
                 .put("examples", distilled.kept())
                 .put("of", distilled.of());
+        distilled.written().ifPresent(written -> result.set(WRITTEN, shown(written)));
         return id;
+    }
+
+    private static ObjectNode shown(Written written) {
+        return JsonBody.MAPPER
+                .createObjectNode()
+                .put("begun", written.begun())
+                .put("unfinished", written.unfinished())
+                .put("verbatim", written.verbatim())
+                .put("repeated", written.repeated());
     }
 
     /** A file that is gone when the job ends, unless it has become a result. */

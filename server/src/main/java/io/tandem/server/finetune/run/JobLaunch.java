@@ -11,13 +11,14 @@ import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.TenantId;
-import io.tandem.server.dataset.Dataset;
 import io.tandem.server.dataset.DatasetSummary;
 import io.tandem.server.finetune.data.JobData;
 import io.tandem.server.finetune.data.JobReaders;
 import io.tandem.server.finetune.data.TrainingSetup;
+import io.tandem.server.finetune.distill.Distillation.Wanted;
 import io.tandem.server.finetune.distill.DistilledFile;
 import io.tandem.server.finetune.request.FrozenAdapters;
+import io.tandem.server.finetune.request.JobDistillation;
 import io.tandem.server.finetune.request.JobSearch;
 import io.tandem.server.finetune.request.JobSpec;
 import io.tandem.server.finetune.results.JobEnds;
@@ -28,6 +29,7 @@ import io.tandem.server.finetune.search.Trial;
 import io.tandem.server.finetune.state.JobBook;
 import io.tandem.server.finetune.state.JobObject;
 import io.tandem.server.finetune.state.JobThread;
+import io.tandem.server.finetune.writing.WritingSource;
 import io.tandem.server.storage.DiskFailure;
 import java.io.IOException;
 import java.util.ArrayDeque;
@@ -58,6 +60,7 @@ public final class JobLaunch {
     private final JobThread thread;
     private final TrainingAccount account;
     private final JobEnds ends;
+    private final JobDistilling distilling;
     private final Map<String, CompletableFuture<Ready>> readings = new HashMap<>();
     /** In the order in which they were read; nobody passes, or a large job would never start. */
     private final Deque<Ready> waitingForMemory = new ArrayDeque<>();
@@ -87,6 +90,17 @@ public final class JobLaunch {
         Ready with(FinetuneJob prepared) {
             return new Ready(job, prepared, plan, data, trial, distilled);
         }
+
+        Ready with(DistilledFile written) {
+            return new Ready(job, work, plan, data, trial, Optional.of(written));
+        }
+
+        /** Whether the job has made its last step. */
+        boolean learned() {
+            return work.resumeFrom()
+                    .filter(checkpoint -> checkpoint.step() == work.totalSteps())
+                    .isPresent();
+        }
     }
 
     public JobLaunch(
@@ -97,9 +111,11 @@ public final class JobLaunch {
             JobReaders readers,
             JobThread thread,
             TrainingAccount account,
-            JobEnds ends) {
+            JobEnds ends,
+            WritingSource source) {
         this.account = account;
         this.ends = ends;
+        this.distilling = new JobDistilling(setup, results, source);
         this.setup = setup;
         this.budget = new TrainingBudget(setup.device().memoryBytes());
         this.engine = engine;
@@ -257,24 +273,30 @@ public final class JobLaunch {
         setup.device().requireShape(spec.method());
         MemoryPlan plan =
                 setup.device().requireFits("hyperparameters", setup.device().memory(spec, work.totalSteps()));
-        return new Ready(job, work, plan, data, trial, distilled(unchanged, spec, work, data));
+        Ready ready = new Ready(job, work, plan, data, trial, Optional.empty());
+        Optional<JobDistillation> selects = spec.distillation().filter(distills -> !distills.written());
+        return selects.isPresent() && ready.learned()
+                ? ready.with(distilling.select(unchanged, selects.get().wanted(), work, data))
+                : ready;
     }
 
-    /** What is left of the training file; empty if the job does not distill it, or has still to learn it. */
-    private Optional<DistilledFile> distilled(ObjectNode job, JobSpec spec, FinetuneJob work, JobData data)
-            throws IOException {
-        Optional<JobCheckpoint> end = work.resumeFrom().filter(checkpoint -> checkpoint.step() == work.totalSteps());
-        if (spec.distillation().isEmpty() || end.isEmpty()) {
-            return Optional.empty();
-        }
-        return Optional.of(DistilledFile.write(
-                spec.distillation().get().wanted(),
-                (Dataset.Supervised) data.trainingSet(),
-                end.get().trajectories(),
-                work.settings().seed(),
-                () -> results.open(job, spec.trainingFile())
-                        .orElseThrow(() -> JobData.missing("training_file", spec.trainingFile())),
-                (name, content) -> results.scratch(job, name, content)));
+    /** The engine writes while this thread goes on; then the job ends. */
+    private void write(Ready ready, Wanted wanted) {
+        ObjectNode job = ready.job();
+        book.status(job, JobObject.RUNNING);
+        ObjectNode unchanged = job.deepCopy();
+        CompletableFuture<Ready> written = readers.write(() -> ready.with(
+                distilling.write(unchanged, wanted, ready.work(), ready.data(), message -> tell(job, message))));
+        follow(job, written, this::enter);
+    }
+
+    /** Says from another thread how far a job is. */
+    private void tell(ObjectNode job, String message) {
+        thread.execute(() -> {
+            if (isToRun(job)) {
+                book.say(job, "info", message);
+            }
+        });
     }
 
     private void enter(Ready ready) {
@@ -284,6 +306,11 @@ public final class JobLaunch {
             JobCheckpoint last = work.resumeFrom().orElseThrow();
             DistilledFile distilled = ready.distilled().get();
             conclude(job, () -> ends.distilled(job, last, work.under(), distilled));
+            return;
+        }
+        Optional<JobDistillation> writes = JobObject.spec(job).distillation();
+        if (writes.isPresent() && ready.learned()) {
+            write(ready, writes.get().wanted());
             return;
         }
         JobObject.choose(job, JobObject.spec(job), work.settings());
@@ -349,15 +376,7 @@ public final class JobLaunch {
     private FirstWeights weights(Ready ready) {
         ModelConfig model = setup.device().model();
         long modules = ready.work().method().config().sites(model).size();
-        return new FirstWeights(
-                setup.weights(),
-                modules,
-                System::nanoTime,
-                message -> thread.execute(() -> {
-                    if (isToRun(ready.job())) {
-                        book.say(ready.job(), "info", message);
-                    }
-                }));
+        return new FirstWeights(setup.weights(), modules, System::nanoTime, message -> tell(ready.job(), message));
     }
 
     private void submit(Ready ready) {
@@ -366,7 +385,8 @@ public final class JobLaunch {
         int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
         JobRun.Trained trained = tokens -> trained(job, tokens);
         // All trials of a search learn the same, and a file that is distilled is looked at again.
-        boolean needed = ready.trial().isPresent() || work.settings().cadence().examinations() > 0;
+        boolean needed =
+                ready.trial().isPresent() || JobObject.spec(job).distillation().isPresent();
         Optional<JobData> read = needed ? Optional.of(ready.data()) : Optional.empty();
         Runnable left = () -> left(job, read);
         JobStay run = ready.trial().isPresent()

@@ -247,7 +247,7 @@ final class JobRun extends JobStay {
         News conclusion = () -> {
             number(metrics::flush);
             if (outcome instanceof JobOutcome.Succeeded
-                    && work.settings().cadence().examinations() > 0) {
+                    && JobObject.spec(job).distillation().isPresent()) {
                 distill();
             } else if (outcome instanceof JobOutcome.Succeeded succeeded) {
                 ends.adapter(job, succeeded, work.under());

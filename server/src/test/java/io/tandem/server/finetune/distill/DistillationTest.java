@@ -2,6 +2,7 @@ package io.tandem.server.finetune.distill;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tandem.server.finetune.distill.Distillation.Hardness;
 import io.tandem.server.finetune.distill.Distillation.Learned;
 import io.tandem.server.finetune.distill.Distillation.Wanted;
 import java.util.ArrayList;
@@ -40,7 +41,7 @@ class DistillationTest {
                 double y = i % 12 == 2 ? 10 : 0;
                 all.add(learned("", x + random.nextDouble(), y + random.nextDouble()));
             }
-            Wanted wanted = new Wanted(12, 3, 0);
+            Wanted wanted = new Wanted(12, 3, 0, Hardness.ALL_ALONG);
             Distillation distilled = Distillation.of(all, wanted, seed);
             for (int i = 0; i < 60; i++) {
                 int like = i % 12 == 1 ? 1 : i % 12 == 2 ? 2 : 0;
@@ -63,22 +64,35 @@ class DistillationTest {
         for (int i = 0; i < 12; i++) {
             all.add(i % 3 == 0 ? learned("hard", 20 + i, 3) : learned("easy", i, 1));
         }
-        Distillation distilled = Distillation.of(all, new Wanted(6, 2, 0.25), 1);
+        Distillation distilled = Distillation.of(all, new Wanted(6, 2, 0.25, Hardness.ALL_ALONG), 1);
         assertThat(distilled.clusters())
                 .extracting(cluster -> cluster == 0)
                 .containsExactly(false, false, false, false, false, false, false, false, false, true, true, true);
         assertThat(distilled.chosen()).hasSize(6).contains(0, 3, 6).doesNotContain(9, 10, 11);
         assertThat(distilled.clusters().stream().distinct()).containsExactlyInAnyOrder(0, 1, 2, 3, 4);
         // Then enough are left.
-        assertThat(Distillation.of(all, new Wanted(11, 2, 0.9), 1).chosen())
+        assertThat(Distillation.of(all, new Wanted(11, 2, 0.9, Hardness.ALL_ALONG), 1)
+                        .chosen())
                 .hasSize(11)
                 .contains(0, 3, 6, 9);
+    }
+
+    /** Of written texts those are left out whose losses are large when everything is learned, whatever they were before. */
+    @Test
+    void theLeastLikelyAtTheEndCanBeLeftOutInstead() {
+        List<Learned> all = List.of(learned("", 9, 1), learned("", 1, 3), learned("", 8, 2), learned("", 1, 4));
+        assertThat(Distillation.of(all, new Wanted(2, 1, 0.5, Hardness.AT_THE_END), 1)
+                        .chosen())
+                .containsExactly(0, 2);
+        assertThat(Distillation.of(all, new Wanted(2, 1, 0.5, Hardness.ALL_ALONG), 1)
+                        .chosen())
+                .containsExactly(1, 3);
     }
 
     @Test
     void thereAreNoMoreClustersThanDifferentTrajectories() {
         List<Learned> all = List.of(learned("", 1, 1), learned("", 1, 1), learned("", 1, 1), learned("", 2, 1));
-        Distillation distilled = Distillation.of(all, new Wanted(2, 4, 0), 1);
+        Distillation distilled = Distillation.of(all, new Wanted(2, 4, 0, Hardness.ALL_ALONG), 1);
         assertThat(distilled.clusters().stream().distinct()).hasSize(2);
         assertThat(distilled.chosen()).hasSize(2).contains(3);
     }

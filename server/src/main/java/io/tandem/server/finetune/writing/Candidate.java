@@ -1,0 +1,117 @@
+package io.tandem.server.finetune.writing;
+
+import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.scheduler.inference.FinishReason;
+import io.tandem.scheduler.inference.SamplingParams;
+import io.tandem.scheduler.inference.SamplingParams.Penalties;
+import io.tandem.scheduler.inference.StopRule;
+import io.tandem.server.api.ChatMessage;
+import io.tandem.server.dataset.UserTurn;
+import io.tandem.server.finetune.writing.Inquiries.Reply;
+import io.tandem.server.text.Tokenizer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+
+/**
+ * A chat that is being written, with as many turns as one of the file and what that one's system says. What the user says is
+ * drawn as the adapter has learned it; the answer is the likeliest one, as of a teacher (sequence-level distillation, Kim and Rush,
+ * 2016).
+ */
+final class Candidate {
+    private final Author author;
+    private final Inquiries inquiries;
+    private final List<ChatMessage> pattern;
+    private final int maxTokens;
+    private final long seed;
+    private final Consumer<Optional<List<ChatMessage>>> end;
+    private final List<ChatMessage> written = new ArrayList<>();
+
+    /**
+     * @param pattern a chat of the file
+     * @param maxTokens of the whole chat
+     * @param end gets the chat; empty if it came to no end, or cannot be one of the file's kind
+     */
+    Candidate(
+            Author author,
+            Inquiries inquiries,
+            List<ChatMessage> pattern,
+            int maxTokens,
+            long seed,
+            Consumer<Optional<List<ChatMessage>>> end) {
+        this.author = author;
+        this.inquiries = inquiries;
+        this.pattern = pattern;
+        this.maxTokens = maxTokens;
+        this.seed = seed;
+        this.end = end;
+    }
+
+    /** Asks for what comes next. */
+    void goOn() {
+        while (written.size() < pattern.size()
+                && pattern.get(written.size()).role().equals("system")) {
+            written.add(pattern.get(written.size()));
+        }
+        if (written.size() == pattern.size()) {
+            end.accept(Optional.of(List.copyOf(written)));
+        } else if (pattern.get(written.size()).role().equals("user")) {
+            UserTurn turn = UserTurn.of(this::render, written).orElseThrow();
+            ask(
+                    turn.opening(),
+                    drawn(seed + written.size()),
+                    Set.of(turn.stop(tokenizer()).orElseThrow()),
+                    "user");
+        } else {
+            ask(render(written), SamplingParams.GREEDY, author.model().stopTokens(), "assistant");
+        }
+    }
+
+    private static SamplingParams drawn(long seed) {
+        return new SamplingParams(1, 0, 1, 0, seed, Penalties.NONE, Map.of(), -1);
+    }
+
+    private Tokenizer tokenizer() {
+        return author.model().tokenizer();
+    }
+
+    private String render(List<ChatMessage> messages) {
+        return author.model().template().render(messages, true);
+    }
+
+    private void ask(String text, SamplingParams sampling, Set<Integer> stop, String role) {
+        int[] prompt = tokenizer().encodeBehind("", text);
+        if (prompt.length >= maxTokens) {
+            end.accept(Optional.empty());
+            return;
+        }
+        inquiries.ask(
+                prompt,
+                maxTokens - prompt.length,
+                author.adapters(),
+                sampling,
+                StopRule.at(stop),
+                reply -> said(role, reply));
+    }
+
+    private void said(String role, Reply reply) {
+        String text = text(reply.answer());
+        boolean special = reply.answer().stream().anyMatch(draw -> tokenizer().special(draw.token()));
+        if (reply.finish().reason() != FinishReason.STOP || special || text.isBlank()) {
+            end.accept(Optional.empty());
+        } else {
+            written.add(new ChatMessage(role, text));
+            goOn();
+        }
+    }
+
+    private String text(List<Draw> answer) {
+        Tokenizer.Detokenizer words = tokenizer().detokenizer(true);
+        StringBuilder text = new StringBuilder();
+        answer.forEach(draw -> text.append(words.accept(draw.token())));
+        return text.append(words.finish()).toString().strip();
+    }
+}

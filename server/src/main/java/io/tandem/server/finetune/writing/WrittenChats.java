@@ -1,0 +1,96 @@
+package io.tandem.server.finetune.writing;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.api.ChatMessage;
+import io.tandem.server.api.JsonBody;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Chats that were written by now, by the number of each. They are kept as they come, so that a job which is interrupted writes only
+ * the others.
+ */
+final class WrittenChats {
+    private static final Logger LOG = LoggerFactory.getLogger(WrittenChats.class);
+    private static final String NUMBER = "example";
+    private static final String MESSAGES = "messages";
+
+    private final Log log;
+    private final SortedMap<Integer, Optional<List<ChatMessage>>> chats = new TreeMap<>();
+
+    /** Lines that are kept as long as the job has not ended; the last ones may be lost in a crash. */
+    interface Log {
+        List<String> lines() throws IOException;
+
+        void append(String line) throws IOException;
+    }
+
+    /** What an earlier run has left. A line that is damaged is left out, and its chat written again. */
+    WrittenChats(Log log) throws IOException {
+        this.log = log;
+        for (String line : log.lines()) {
+            restore(line);
+        }
+    }
+
+    private void restore(String line) {
+        try {
+            JsonNode chat = JsonBody.MAPPER.readTree(line);
+            if (chat.path(NUMBER).isInt()) {
+                chats.put(chat.path(NUMBER).intValue(), messages(chat.get(MESSAGES)));
+            }
+        } catch (JsonProcessingException e) {
+            LOG.warn("an example that was written is damaged, and is written again");
+        }
+    }
+
+    private static Optional<List<ChatMessage>> messages(@Nullable JsonNode array) {
+        if (array == null) {
+            return Optional.empty();
+        }
+        List<ChatMessage> messages = new ArrayList<>();
+        array.forEach(message -> messages.add(new ChatMessage(
+                message.path("role").asText(), message.path("content").asText())));
+        return Optional.of(messages);
+    }
+
+    /** @param chat empty if it came to no end */
+    void put(int number, Optional<List<ChatMessage>> chat) throws IOException {
+        ObjectNode line = JsonBody.MAPPER.createObjectNode().put(NUMBER, number);
+        chat.ifPresent(messages -> line.setAll(json(messages)));
+        log.append(line.toString());
+        chats.put(number, chat);
+    }
+
+    boolean has(int number) {
+        return chats.containsKey(number);
+    }
+
+    int size() {
+        return chats.size();
+    }
+
+    /** In the order of their numbers; empty are those that came to no end. */
+    List<Optional<List<ChatMessage>>> all() {
+        return List.copyOf(chats.values());
+    }
+
+    /** As a line of a training file. */
+    static ObjectNode json(List<ChatMessage> messages) {
+        ObjectNode line = JsonBody.MAPPER.createObjectNode();
+        ArrayNode array = line.putArray(MESSAGES);
+        messages.forEach(
+                message -> array.addObject().put("role", message.role()).put("content", message.content()));
+        return line;
+    }
+}
