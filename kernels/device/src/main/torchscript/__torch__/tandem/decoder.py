@@ -168,6 +168,34 @@ class Decoder(Module):
         model, cache, adapters, singles, arena, teacher, numbers, sizes, layout, mixed, top, learning,
         taught))
 
+  # As in loops.new.
+  def new_passage(self: __torch__.tandem.decoder.Decoder,
+                  model: __torch__.tandem.model.Model) -> __torch__.tandem.loops.Passage:
+    return __torch__.tandem.loops.new(model)
+
+  # As loops.forward_ gives it, as host.read_all does.
+  def iterate_loop(self: __torch__.tandem.decoder.Decoder, passage: __torch__.tandem.loops.Passage,
+                   model: __torch__.tandem.model.Model, cache: __torch__.tandem.cache.Cache,
+                   adapters: __torch__.tandem.adapter.change.Changes,
+                   singles: List[__torch__.tandem.adapter.row_adapters.Singles],
+                   arena: __torch__.tandem.arena.Arena, teacher: __torch__.tandem.teacher.Teacher,
+                   numbers: Tensor, sizes: List[int], layout: List[List[int]], mixed: bool, top: int,
+                   learning: int, taught: bool, layers: List[int], rows: List[int],
+                   held: List[int]) -> Tensor:
+    return __torch__.tandem.host.read_all(__torch__.tandem.loops.forward_(
+        passage, model, cache, adapters, singles, arena, teacher, numbers, sizes, layout, mixed, top, learning,
+        taught, layers, rows, held))
+
+  # As in loops.leave_.
+  def leave(self: __torch__.tandem.decoder.Decoder, passage: __torch__.tandem.loops.Passage,
+            model: __torch__.tandem.model.Model, cache: __torch__.tandem.cache.Cache,
+            adapters: __torch__.tandem.adapter.change.Changes,
+            singles: List[__torch__.tandem.adapter.row_adapters.Singles], numbers: Tensor,
+            sizes: List[int], layout: List[List[int]], mixed: bool, first: int,
+            rows: List[int]) -> None:
+    __torch__.tandem.loops.leave_(passage, model, cache, adapters, singles, numbers, sizes, layout, mixed, first,
+                                  rows)
+
   # ---- fine-tuning
 
   def new_arena(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,

@@ -64,3 +64,12 @@ def forward(self: __torch__.tandem.depth.Depth, model: __torch__.tandem.model.Mo
     self.batches[0].seen.append(seen)
   batch.seen = annotate(List[Tensor], [])
   return torch.index_copy(x, 0, self.rows[view], y)
+
+# The same of rows of which nothing but keys and values is wanted.
+def keep_(self: __torch__.tandem.depth.Depth, model: __torch__.tandem.model.Model, number: int,
+          x: Tensor, cache: __torch__.tandem.cache.Cache,
+          adapters: __torch__.tandem.adapter.change.Changes) -> None:
+  view = self.layers[number] if len(self.layers) > 0 else 0
+  if view >= 0:
+    own = x if view == 0 else torch.index_select(x, 0, self.rows[view])
+    __torch__.tandem.block.keep_(model, number, own, cache, adapters, self.batches[view])

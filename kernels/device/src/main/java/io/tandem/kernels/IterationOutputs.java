@@ -41,6 +41,17 @@ public record IterationOutputs(
      * @param logprob natural logarithm of its probability, before temperature and filters; NaN if not asked for
      * @param topTokens the most likely tokens, most likely first; empty if not asked for
      * @param topLogprobs their log-probabilities
+     * @param loops after how many loops of a recursive model its row left; 0 if it went through all layers
      */
-    public record Draw(int token, float logprob, int[] topTokens, float[] topLogprobs) {}
+    public record Draw(int token, float logprob, int[] topTokens, float[] topLogprobs, int loops) {
+        /** After all layers. */
+        public Draw(int token, float logprob, int[] topTokens, float[] topLogprobs) {
+            this(token, logprob, topTokens, topLogprobs, 0);
+        }
+
+        /** The same after so many loops. */
+        public Draw after(int count) {
+            return new Draw(token, logprob, topTokens, topLogprobs, count);
+        }
+    }
 }

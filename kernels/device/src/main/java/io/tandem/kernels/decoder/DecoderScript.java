@@ -9,6 +9,9 @@ import io.tandem.kernels.decoder.AdapterArguments.Singles;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.IterationArguments.Backward;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
+import io.tandem.kernels.decoder.IterationArguments.Leaving;
+import io.tandem.kernels.decoder.IterationArguments.Loop;
+import io.tandem.kernels.decoder.IterationArguments.Places;
 import io.tandem.kernels.decoder.ModelArguments.LayerParts;
 import io.tandem.kernels.decoder.ModelArguments.Structure;
 import io.tandem.kernels.decoder.OptimizerArguments.Range;
@@ -23,6 +26,7 @@ import io.tandem.kernels.decoder.ScriptObjects.FormsObject;
 import io.tandem.kernels.decoder.ScriptObjects.Gradients;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
 import io.tandem.kernels.decoder.ScriptObjects.OptimizerObject;
+import io.tandem.kernels.decoder.ScriptObjects.PassageObject;
 import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
 import io.tandem.kernels.decoder.ScriptObjects.StepObject;
 import io.tandem.kernels.decoder.ScriptObjects.TeacherObject;
@@ -154,14 +158,9 @@ final class DecoderScript {
     }
 
     void copySlot(TensorScope call, CacheObject cache, int source, int target, int first, int end) {
-        script.call(
-                call,
-                "copy_slot",
-                cache.value(),
-                call.number(source),
-                call.number(target),
-                call.number(first),
-                call.number(end));
+        IValue from = call.number(source);
+        IValue to = call.number(target);
+        script.call(call, "copy_slot", cache.value(), from, to, call.number(first), call.number(end));
     }
 
     /**
@@ -212,26 +211,29 @@ final class DecoderScript {
     }
 
     /** @return what {@code host.py} makes of the results: int32 */
-    IValue iterate(
+    IValue iterate(TensorScope call, Places places, Inputs inputs) {
+        return script.call(call, "iterate", after(inputs.values(call), places.values(call)));
+    }
+
+    PassageObject newPassage(TensorScope owner, ModelObject model) {
+        return new PassageObject(script.call(owner, "new_passage", model.value()));
+    }
+
+    /** @return as {@link #iterate} */
+    IValue iterateLoop(TensorScope call, PassageObject passage, Places places, Inputs inputs, Loop loop) {
+        IValue[] rows = after(loop.values(call), inputs.values(call));
+        return script.call(call, "iterate_loop", after(after(rows, places.values(call)), passage.value()));
+    }
+
+    void leave(
             TensorScope call,
+            PassageObject passage,
             ModelObject model,
             CacheObject cache,
             AdaptersObject adapters,
-            List<SinglesObject> singles,
-            ArenaObject arena,
-            TeacherObject teacher,
-            Inputs inputs) {
-        return script.call(
-                call,
-                "iterate",
-                after(
-                        inputs.values(call),
-                        model.value(),
-                        cache.value(),
-                        adapters.value(),
-                        list(call, singles.stream().map(SinglesObject::value)),
-                        arena.value(),
-                        teacher.value()));
+            Leaving leaving) {
+        IValue[] left = {passage.value(), model.value(), cache.value(), adapters.value()};
+        script.call(call, "leave", after(leaving.values(call), left));
     }
 
     /**
@@ -468,10 +470,8 @@ final class DecoderScript {
 
     void optimizerStep(
             TensorScope call, OptimizerObject optimizer, Gradients gradients, StepObject step, Range regions) {
-        script.call(
-                call,
-                "optimizer_step",
-                after(regions.values(call), optimizer.value(), gradients.value(), step.value()));
+        IValue[] stepped = {optimizer.value(), gradients.value(), step.value()};
+        script.call(call, "optimizer_step", after(regions.values(call), stepped));
     }
 
     /** @return the norm of the gradient, and 1 if all that was published is finite, 0 otherwise */

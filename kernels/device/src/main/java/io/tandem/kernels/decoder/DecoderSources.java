@@ -60,6 +60,7 @@ final class DecoderSources {
                             "__torch__/tandem/loss.py",
                             "__torch__/tandem/sample.py",
                             "__torch__/tandem/iteration.py",
+                            "__torch__/tandem/loops.py",
                             "__torch__/tandem/decoder.py"))
             .toList();
 

@@ -17,6 +17,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
+import io.tandem.kernels.decoder.IterationArguments.Places;
 import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
 import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
@@ -294,7 +295,7 @@ public final class TorchScriptDecoder implements DeviceModel {
             PackLanes.Part part = split.parts().get(i);
             Depth depth = depths.get(i);
             long[] placed = virtual.get(i);
-            List<SinglesObject> singles = adapters.singles(i, depth);
+            List<SinglesObject> singles = adapters.singles(i, 0, depth);
             calls.add(() -> run(part, depth, pack, placed, singles, mixed));
         }
         List<IterationOutputs> outputs = split.even() ? lanes.together(calls) : lanes.inTurn(calls);
@@ -313,10 +314,13 @@ public final class TorchScriptDecoder implements DeviceModel {
         IterationOutputs outputs = new IterationOutputs(List.of(), List.of(), List.of(), SequenceScores.NONE, 0);
         try (TensorScope scope = owned.open()) {
             if (depth.all().tokens.length > 0) {
-                SamplingRows sampling = new SamplingRows(part.segments(), depth.all().lastRows, model.vocab());
-                outputs = new IterationCall(
-                                script, scope, weights, cache.value(), adapters, singles, arena, teacher.value())
-                        .run(part.segments(), depth, sampling, pack, model, virtual, mixed, taught(pack));
+                Places places =
+                        new Places(weights, cache.value(), adapters.value(), singles, arena, teacher.value());
+                IterationCall call =
+                        new IterationCall(script, scope, places, adapters, pack, model, mixed, taught(pack));
+                outputs = LoopedCall.needed(part.segments())
+                        ? new LoopedCall(call, part.lane(), limits.contextTokens()).run(part, depth, virtual)
+                        : call.run(part.segments(), depth, virtual);
             }
             if (!part.windows().backward().isEmpty()) {
                 new BackwardCall(script, scope, weights, adapters, arena, teacher.value(), this::trainee)

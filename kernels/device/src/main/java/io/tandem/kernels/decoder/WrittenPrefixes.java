@@ -72,7 +72,8 @@ final class WrittenPrefixes {
                         segment.samplings(),
                         segment.scoring().map(own -> new Scoring(own.first() - count, own.next(), own.topLogprobs())),
                         segment.pooled(),
-                        Math.min(segment.observed(), tokens.length)));
+                        Math.min(segment.observed(), tokens.length),
+                        segment.exit().map(own -> own.after(count))));
     }
 
     /** Writes them, once there is room in the cache. */
