@@ -1,0 +1,510 @@
+package io.tandem.kernels.decoder;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.EarlyExit;
+import io.tandem.kernels.IterationInputs.Sampling;
+import io.tandem.kernels.IterationInputs.Scoring;
+import io.tandem.kernels.IterationInputs.Segment;
+import io.tandem.kernels.IterationOutputs;
+import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.LoadProgress;
+import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.Stash;
+import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.method.BaseWeights;
+import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.recursion.RecursiveConversion;
+import io.tandem.kernels.recursion.SharedWeights;
+import io.tandem.kernels.reference.ReferenceDecoder;
+import io.tandem.kernels.source.ModelSource;
+import io.tandem.kernels.testing.Seeded;
+import io.tandem.kernels.testing.TinyAdapters;
+import io.tandem.kernels.testing.TinyModel;
+import io.tandem.kernels.testing.Tolerances;
+import io.tandem.kernels.weights.ModelFiles;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Rows of a recursive model leave after the loops that the rule, in plain Java and token by token, says. */
+class EarlyExitTest {
+    private static final int LAYERS = 6;
+    private static final int VOCAB = 61;
+    private static final int ANSWER = 14;
+    private static final int LORA = 0;
+    private static final int SKIPPING = 1;
+    private static final int TRAINEE = 2;
+    private static final double NEVER = 1;
+    /** What probabilities and thresholds, or two tokens, have to be apart so that rounding decides nothing. */
+    private static final double MARGIN = 1e-3;
+
+    @RegisterExtension
+    private final Seeded seeded = new Seeded();
+
+    private final Random random = seeded.random();
+
+    @TempDir
+    Path directory;
+
+    private final Map<Integer, Adapter> adapters = new HashMap<>();
+
+    /** An answer and how it came about. */
+    private record Answer(int[] prompt, @Nullable Integer adapter, double threshold, List<Draw> draws) {
+        int[] tokens() {
+            int[] tokens = Arrays.copyOf(prompt, prompt.length + draws.size());
+            for (int i = 0; i < draws.size(); i++) {
+                tokens[prompt.length + i] = draws.get(i).token();
+            }
+            return tokens;
+        }
+
+        int[] slots() {
+            return adapter == null ? IterationInputs.BASE : new int[] {adapter};
+        }
+
+        /** After how many loops the rows before this one left. */
+        int[] loops(int first, int end) {
+            int[] loops = new int[end - first];
+            for (int row = first; row < end; row++) {
+                loops[row - first] =
+                        row < prompt.length ? 0 : draws.get(row - prompt.length + 1).loops();
+            }
+            return loops;
+        }
+    }
+
+    private ModelFiles files(int loops) throws IOException {
+        ModelConfig config = ModelConfig.llama(LAYERS, 32, 4, 2, 8, 44, VOCAB)
+                .maxPositions(512)
+                .build();
+        // Larger weights make for more opinionated tokens.
+        TinyModel.of(config, random.nextLong())
+                .withWeights((name, values) -> scaled(values, name.startsWith("lm_head") ? 6 : 1.5f))
+                .write(directory.resolve("base"));
+        Path output = directory.resolve("looped");
+        new RecursiveConversion(ModelSource.open(directory.resolve("base")), loops, 5, SharedWeights.AVERAGE)
+                .write(output, (done, total, what) -> {});
+        return ModelSource.open(output);
+    }
+
+    private static float[] scaled(float[] values, float factor) {
+        float[] scaled = new float[values.length];
+        for (int i = 0; i < values.length; i++) {
+            scaled[i] = factor * values[i];
+        }
+        return scaled;
+    }
+
+    private TorchScriptDecoder load(ModelFiles files, int lanes) {
+        KernelsConfig limits = Devices.limits(Dtype.FLOAT32, lanes, 128, Stash.KEEP);
+        TorchScriptDecoder device = TorchScriptDecoder.load(files, limits, LoadProgress.NONE);
+        adapters.put(LORA, TinyAdapters.random(device.model(), LoraConfig.allLinears(), 4, 1));
+        adapters.put(
+                SKIPPING,
+                TinyAdapters.random(device.model(), LoraConfig.allLinears(), 3, 2).skipping(Set.of(1, 4)));
+        adapters.forEach(device::putAdapter);
+        return device;
+    }
+
+    private static ReferenceDecoder reference(ModelFiles files, ModelConfig model) {
+        BaseWeights whole = BaseWeights.of(files.weights(), model);
+        Map<String, float[]> weights = new HashMap<>();
+        for (String name : files.weights().names()) {
+            if (!name.contains("lora_")) {
+                weights.put(name, files.weights().floats(name));
+            }
+        }
+        Adapter.Site.all(model).forEach(site -> weights.put(site + ".weight", whole.of(site)));
+        return new ReferenceDecoder(model, weights);
+    }
+
+    /** Greedy, or empty if rounding might decide. */
+    private Optional<Answer> expected(
+            ReferenceDecoder reference, ModelConfig model, int[] prompt, @Nullable Integer slot, double threshold) {
+        @Nullable Adapter adapter = slot == null ? null : adapters.get(slot);
+        int loops = model.recursion().orElseThrow().loops();
+        List<Draw> draws = new ArrayList<>();
+        int[] tokens = prompt;
+        int[] stops = new int[prompt.length + ANSWER];
+        Arrays.fill(stops, LAYERS);
+        while (draws.size() < ANSWER) {
+            int last = tokens.length - 1;
+            int loop = draws.isEmpty() || threshold == NEVER ? loops : 1;
+            double[] scores = scores(reference, tokens, adapter, stops, loop * LAYERS / loops);
+            for (; loop < loops && Math.exp(best(scores, 0)) < threshold; loop++) {
+                if (near(Math.exp(best(scores, 0)), threshold)) {
+                    return Optional.empty();
+                }
+                scores = scores(reference, tokens, adapter, stops, (loop + 1) * LAYERS / loops);
+            }
+            boolean decided = loop == loops || !near(Math.exp(best(scores, 0)), threshold);
+            if (!decided || best(scores, 0) - best(scores, 1) < MARGIN) {
+                return Optional.empty();
+            }
+            int token = token(scores);
+            draws.add(new Draw(token, (float) scores[token], new int[0], Devices.narrow(scores), loop % loops));
+            tokens = Arrays.copyOf(tokens, tokens.length + 1);
+            tokens[last + 1] = token;
+        }
+        return Optional.of(new Answer(prompt, slot, threshold, draws));
+    }
+
+    private static boolean near(double probability, double threshold) {
+        return Math.abs(probability - threshold) < MARGIN * threshold;
+    }
+
+    private static double[] scores(
+            ReferenceDecoder reference, int[] tokens, @Nullable Adapter adapter, int[] stops, int stop) {
+        stops[tokens.length - 1] = stop;
+        return Devices.logSoftmax(reference.logits(tokens, adapter, stops)[tokens.length - 1]);
+    }
+
+    private static double best(double[] scores, int rank) {
+        double[] sorted = scores.clone();
+        Arrays.sort(sorted);
+        return sorted[sorted.length - 1 - rank];
+    }
+
+    private static int token(double[] scores) {
+        int token = 0;
+        for (int i = 1; i < scores.length; i++) {
+            token = scores[i] > scores[token] ? i : token;
+        }
+        return token;
+    }
+
+    /** An answer some of whose tokens leave early, after each loop, and some do not. */
+    private Answer mixed(ReferenceDecoder reference, ModelConfig model, @Nullable Integer slot) {
+        int loops = model.recursion().orElseThrow().loops();
+        for (int attempt = 0; attempt < 300; attempt++) {
+            int[] prompt = Devices.tokens(random, 3 + random.nextInt(12), VOCAB);
+            double threshold = 0.05 + 0.9 * random.nextDouble();
+            Optional<Answer> answer = expected(reference, model, prompt, slot, threshold)
+                    .filter(own -> own.draws().stream().skip(1).map(Draw::loops).distinct().count() == loops);
+            if (answer.isPresent()) {
+                return answer.get();
+            }
+        }
+        throw new AssertionError("no answer with tokens of all depths");
+    }
+
+    private Answer whole(ReferenceDecoder reference, ModelConfig model) {
+        Optional<Answer> answer = Optional.empty();
+        while (answer.isEmpty()) {
+            answer = expected(reference, model, Devices.tokens(random, 9, VOCAB), null, NEVER);
+        }
+        return answer.get();
+    }
+
+    private static Optional<EarlyExit> exit(double threshold, int... loops) {
+        return threshold == NEVER ? Optional.empty() : Optional.of(new EarlyExit(threshold, loops));
+    }
+
+    private static Segment segment(
+            int kvSlot, int start, int[] tokens, int[] slots, List<Sampling> samplings, Optional<EarlyExit> exit) {
+        return new Segment(kvSlot, start, tokens, slots, samplings, Optional.empty(), false, 0, exit);
+    }
+
+    /** The next tokens of an answer, the first ones with the loops that are known, the last with its own decision. */
+    private static Segment chunk(DeviceModelSlot at, Answer answer, int computed, int end, boolean draws) {
+        int[] tokens = Arrays.copyOfRange(answer.tokens(), computed, end);
+        int[] loops = answer.loops(computed, end);
+        if (draws && end > answer.prompt().length) {
+            loops[loops.length - 1] = EarlyExit.WHEN_SURE;
+        }
+        List<Sampling> samplings = draws ? List.of(at.sampling()) : List.of();
+        return segment(at.kvSlot(), computed, tokens, answer.slots(), samplings, exit(answer.threshold(), loops));
+    }
+
+    private record DeviceModelSlot(int kvSlot, Sampling sampling) {}
+
+    private static void assertEqual(Draw found, Draw expected) {
+        assertThat(found.token()).isEqualTo(expected.token());
+        assertThat(found.loops()).isEqualTo(expected.loops());
+        Tolerances.FLOAT32_LOGITS.check("log-probabilities", expected.topLogprobs(), Devices.byToken(found));
+    }
+
+    /** Together, beside prompts in chunks and a job's windows, and alone; from the start and from anywhere later. */
+    @ParameterizedTest
+    @CsvSource({"2, 1", "3, 2"})
+    void rowsLeaveWhereTheReferenceLeaves(int loops, int lanes) throws IOException {
+        ModelFiles files = files(loops);
+        try (TorchScriptDecoder device = load(files, lanes)) {
+            ReferenceDecoder reference = reference(files, device.model());
+            List<Answer> answers = List.of(
+                    mixed(reference, device.model(), null),
+                    mixed(reference, device.model(), LORA),
+                    mixed(reference, device.model(), SKIPPING),
+                    whole(reference, device.model()));
+            device.openTrainee(TRAINEE, adapters.get(LORA), OptimizerConfig.DEFAULT);
+            device.beginPack(new int[] {TRAINEE}, Devices.pack(random, VOCAB, 33, 1, 17));
+            run(device, answers, true);
+            for (int i = 0; i < answers.size(); i++) {
+                run(device, answers.subList(i, i + 1), false);
+            }
+        }
+    }
+
+    /** @param trains beside windows of the pack */
+    private void run(TorchScriptDecoder device, List<Answer> answers, boolean trains) {
+        int[] computed = new int[answers.size()];
+        int[] drawn = new int[answers.size()];
+        // A sequence that was preempted has an answer already, whose tokens run again.
+        Arrays.setAll(drawn, i -> random.nextInt(3) == 0 ? random.nextInt(ANSWER) : 0);
+        while (Arrays.stream(drawn).anyMatch(count -> count < ANSWER)) {
+            List<Segment> segments = new ArrayList<>();
+            List<Integer> drawing = new ArrayList<>();
+            for (int i = 0; i < answers.size(); i++) {
+                Answer answer = answers.get(i);
+                int length = answer.prompt().length + drawn[i];
+                if (drawn[i] < ANSWER && random.nextInt(5) > 0) {
+                    int end = computed[i] + 1 + random.nextInt(length - computed[i]);
+                    boolean draws = end == length;
+                    DeviceModelSlot at = new DeviceModelSlot(i, Devices.scored(device));
+                    segments.add(chunk(at, answer, computed[i], end, draws));
+                    computed[i] = end;
+                    if (draws) {
+                        drawing.add(i);
+                    }
+                }
+            }
+            int rows = trains ? Math.min(random.nextInt(9), device.packProgress().forwardRows()) : 0;
+            if (segments.isEmpty() && rows == 0) {
+                continue;
+            }
+            IterationOutputs outputs = rows == 0
+                    ? device.run(new IterationInputs(segments, Optional.empty()))
+                    : Devices.run(device, new IterationInputs.TrainingWork(rows, 0), segments);
+            assertThat(outputs.draws()).hasSameSizeAs(drawing);
+            for (int j = 0; j < drawing.size(); j++) {
+                int i = drawing.get(j);
+                assertEqual(outputs.draws().get(j), answers.get(i).draws().get(drawn[i]++));
+            }
+        }
+    }
+
+    /** Tokens of a draft leave where they would leave alone. */
+    @ParameterizedTest
+    @CsvSource({"2, 1", "3, 2"})
+    void draftsLeaveWhereTheirTokensWould(int loops, int lanes) throws IOException {
+        ModelFiles files = files(loops);
+        try (TorchScriptDecoder device = load(files, lanes)) {
+            ReferenceDecoder reference = reference(files, device.model());
+            List<Answer> answers = List.of(
+                    mixed(reference, device.model(), null), mixed(reference, device.model(), SKIPPING));
+            List<Segment> prompts = new ArrayList<>();
+            for (int i = 0; i < answers.size(); i++) {
+                DeviceModelSlot at = new DeviceModelSlot(i, Devices.scored(device));
+                prompts.add(chunk(at, answers.get(i), 0, answers.get(i).prompt().length, true));
+            }
+            device.run(new IterationInputs(prompts, Optional.empty()));
+            int drawn = 1;
+            while (drawn < ANSWER) {
+                int drafted = Math.min(random.nextInt(5), ANSWER - 1 - drawn);
+                List<Segment> segments = new ArrayList<>();
+                for (int i = 0; i < answers.size(); i++) {
+                    Answer answer = answers.get(i);
+                    int start = answer.prompt().length + drawn - 1;
+                    int[] tokens = Arrays.copyOfRange(answer.tokens(), start, start + 1 + drafted);
+                    int[] sure = new int[tokens.length];
+                    Arrays.fill(sure, EarlyExit.WHEN_SURE);
+                    List<Sampling> samplings = new ArrayList<>();
+                    Arrays.stream(tokens).forEach(token -> samplings.add(Devices.scored(device)));
+                    // A wrong last token changes nothing before it, and is overwritten.
+                    if (drafted > 0 && random.nextBoolean()) {
+                        tokens[drafted] = (tokens[drafted] + 1) % VOCAB;
+                    }
+                    segments.add(segment(i, start, tokens, answer.slots(), samplings, exit(answer.threshold(), sure)));
+                }
+                List<Draw> draws =
+                        device.run(new IterationInputs(segments, Optional.empty())).draws();
+                for (int i = 0; i < answers.size(); i++) {
+                    for (int j = 0; j < Math.max(1, drafted); j++) {
+                        assertEqual(
+                                draws.get(i * (drafted + 1) + j),
+                                answers.get(i).draws().get(drawn + j));
+                    }
+                }
+                drawn += Math.max(1, drafted);
+            }
+        }
+    }
+
+    /** What is drawn, and how sure that is, is what penalties, biases and limits leave. */
+    @Test
+    void onlyWhatMayBeDrawnCounts() throws IOException {
+        try (TorchScriptDecoder device = load(files(3), 1)) {
+            Segment prompt = Devices.segment(
+                    0, 0, Devices.tokens(random, 7, VOCAB), IterationInputs.BASE, Devices.scored(device));
+            device.run(new IterationInputs(List.of(prompt), Optional.empty()));
+            Optional<EarlyExit> exit = exit(0.999, EarlyExit.WHEN_SURE);
+            Sampling one = Devices.scored(device).among(new long[] {1L << 17});
+            Sampling two = Devices.scored(device).among(new long[] {1L << 17 | 1L << 18});
+            Sampling likely = new Sampling(
+                    1, 0, 1, 0, 0.5, Sampling.GREEDY.repetition(), new int[] {3}, new float[] {100}, -1);
+            List<Draw> draws = new ArrayList<>();
+            for (Sampling sampling : List.of(one, two, likely)) {
+                draws.addAll(device.run(new IterationInputs(
+                                List.of(segment(
+                                        0, 7, new int[] {1}, IterationInputs.BASE, List.of(sampling), exit)),
+                                Optional.empty()))
+                        .draws());
+            }
+            assertThat(draws).extracting(Draw::token).element(0).isEqualTo(17);
+            assertThat(draws.get(1).token()).isIn(17, 18);
+            assertThat(draws.get(2).token()).isEqualTo(3);
+            assertThat(draws.get(0).loops()).isEqualTo(1);
+            assertThat(draws.get(2).loops()).isEqualTo(1);
+        }
+    }
+
+    /** A segment whose rows all stay is computed as ever; others' exits change nothing but rounding for it. */
+    @Test
+    void othersGoThroughAllLayers() throws IOException {
+        try (TorchScriptDecoder device = load(files(3), 1)) {
+            int[] text = Devices.tokens(random, 11, VOCAB);
+            Segment plain = new Segment(
+                    1,
+                    0,
+                    text,
+                    new int[] {LORA},
+                    List.of(Devices.scored(device)),
+                    Optional.of(new Scoring(2, new int[] {4, 5, 6}, 3)),
+                    true,
+                    4);
+            Segment staying = new Segment(
+                    1, 0, text, new int[] {LORA}, plain.samplings(), plain.scoring(), true, 4, exit(0.5, new int[11]));
+            IterationOutputs alone = Devices.run(device, plain);
+            assertThat(Devices.run(device, staying).draws().get(0).topLogprobs())
+                    .containsExactly(alone.draws().get(0).topLogprobs());
+            Segment leaving = segment(
+                    0,
+                    0,
+                    new int[] {7},
+                    IterationInputs.BASE,
+                    List.of(Sampling.GREEDY),
+                    exit(1e-9, EarlyExit.WHEN_SURE));
+            IterationOutputs beside = Devices.run(device, leaving, plain);
+            assertThat(beside.draws().get(0).loops()).isEqualTo(1);
+            assertEqual(beside.draws().get(1), withScores(alone.draws().get(0)));
+            Tolerances.FLOAT32_LOGITS.check(
+                    "scores",
+                    new float[] {alone.scored().get(0).get(2).logprob()},
+                    new float[] {beside.scored().get(0).get(2).logprob()});
+            Tolerances.FLOAT32_LOGITS.check("state", alone.states().get(0), beside.states().get(0));
+            Tolerances.FLOAT32_LOGITS.check("inputs", alone.observed().get(0), beside.observed().get(0));
+        }
+    }
+
+    private static Draw withScores(Draw draw) {
+        return new Draw(draw.token(), draw.logprob(), new int[0], Devices.byToken(draw), draw.loops());
+    }
+
+    /** Windows go through all loops: gradients are those that a job has without such traffic. */
+    @Test
+    void gradientsAreThoseWithoutExits() throws IOException {
+        try (TorchScriptDecoder device = load(files(3), 2)) {
+            Adapter adapter = adapters.get(LORA);
+            TrainingPack pack = Devices.pack(random, VOCAB, 33, 1, 17, 20);
+            device.openTrainee(TRAINEE, adapter, OptimizerConfig.DEFAULT);
+            double alone = Devices.train(device, new int[] {TRAINEE}, pack, random, List.of());
+            Adapter expected = device.gradients(TRAINEE);
+            device.openTrainee(TRAINEE, adapter, OptimizerConfig.DEFAULT);
+            List<Segment> beside = new ArrayList<>();
+            for (int slot = 0; slot < 4; slot++) {
+                beside.add(segment(
+                        slot,
+                        0,
+                        new int[] {slot},
+                        slot % 2 == 0 ? IterationInputs.BASE : new int[] {SKIPPING},
+                        List.of(Sampling.GREEDY),
+                        exit(slot == 3 ? 0.9999 : 1e-9, EarlyExit.WHEN_SURE)));
+            }
+            double loss = Devices.train(device, new int[] {TRAINEE}, pack, random, beside);
+            assertThat(Math.abs(loss - alone)).isLessThan(1e-5 * alone);
+            assertThat(SkippedLayersTest.error(expected, device.gradients(TRAINEE))).isLessThan(1e-5);
+        }
+    }
+
+    /** Nothing is read of the device but whether rows leave, and every tensor lives where the model does. */
+    @Test
+    void worksOnAnotherDevice() throws IOException {
+        KernelsConfig limits = Devices.limits(Dtype.FLOAT32, 1, 128, Stash.KEEP);
+        try (TorchScriptDecoder device = TorchScriptDecoder.load(
+                files(3), limits, () -> MetaScript.load(text -> text), LoadProgress.NONE)) {
+            device.putAdapter(
+                    SKIPPING,
+                    TinyAdapters.random(device.model(), LoraConfig.allLinears(), 3, 2).skipping(Set.of(1, 4)));
+            List<Draw> draws = Devices.run(
+                            device,
+                            segment(
+                                    0,
+                                    0,
+                                    new int[] {1, 2, 3, 4},
+                                    new int[] {SKIPPING},
+                                    List.of(Sampling.GREEDY),
+                                    exit(0.5, 1, 2, 0, EarlyExit.WHEN_SURE)),
+                            segment(1, 0, new int[] {1, 2}, new int[] {SKIPPING}, List.of(), exit(0.5, 1, 2)),
+                            segment(2, 0, new int[] {1}, IterationInputs.BASE, List.of(), exit(0.5, 1)))
+                    .draws();
+            // What is read there is zeros, so nobody is sure.
+            assertThat(draws).extracting(Draw::loops).containsExactly(0);
+        }
+    }
+
+    @Test
+    void refusesExitsThatAreNone() throws IOException {
+        List<Sampling> draw = List.of(Sampling.GREEDY);
+        try (TorchScriptDecoder device = load(files(2), 1)) {
+            refused(device, "loops of a row 2, expected -1 to 1", draw, 0, exit(0.5, 0, 2));
+            refused(device, "loops of a row -1, expected 0 to 1", List.of(), 0, exit(0.5, -1, 0));
+            refused(device, "number of rows with an exit 1, expected 2 to 2", draw, 0, exit(0.5, 0));
+            refused(
+                    device,
+                    "row 1 of a segment cannot leave early: it is scored, pooled or observed",
+                    draw,
+                    1,
+                    exit(0.5, 0, 1));
+        }
+        try (TorchScriptDecoder plain = Devices.load(TinyModel.of(TinyModel.Variant.LLAMA, 1), Dtype.FLOAT32)) {
+            refused(plain, "row 1 of a segment cannot leave early: the model has no loops", draw, 0, exit(0.5, 0, -1));
+        }
+    }
+
+    private static void refused(
+            TorchScriptDecoder device, String why, List<Sampling> samplings, int observed, Optional<EarlyExit> exit) {
+        Segment segment = new Segment(
+                0,
+                0,
+                new int[] {1, 2},
+                IterationInputs.BASE,
+                samplings,
+                Optional.empty(),
+                false,
+                observed,
+                exit);
+        assertThatThrownBy(() -> Devices.run(device, segment))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage(why);
+    }
+}
