@@ -1,9 +1,11 @@
 package io.tandem.scheduler.loop;
 
 import io.tandem.kernels.DeviceModel;
+import io.tandem.kernels.IterationInputs.EarlyExit;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.KernelException;
+import io.tandem.kernels.model.Recursion;
 import io.tandem.scheduler.SchedulerConfig;
 import io.tandem.scheduler.SchedulerConfig.Drafts;
 import io.tandem.scheduler.SchedulerConfig.Mode;
@@ -64,6 +66,9 @@ public final class IterationLoop {
     private final IterationPlanner planner;
     private final Targets targets;
     private final Speculation speculation;
+    /** Of the model, 0 if it is not recursive. */
+    private final int loops;
+
     private ServingSpell spell = ServingSpell.NONE;
     private long iteration;
     private int failuresInARow;
@@ -89,6 +94,7 @@ public final class IterationLoop {
         this.copies = new PrefixCopies(device, kv);
         this.targets = config.targets();
         this.speculation = config.speculation();
+        this.loops = device.model().recursion().map(Recursion::loops).orElse(0);
         this.latency = new LatencyModel(device.memoryBoundRows());
         this.inference = new InferenceQueue(kv, adapters, copies, weights, this::ended);
         this.jobs = new JobQueue(device, config, nanoTime);
@@ -193,12 +199,18 @@ public final class IterationLoop {
      * Tokens of drafts that were right.
      *
      * @param bestEffort how many of them belong to best-effort requests
+     * @param loops of a recursive model that they and the tokens of decode rows went through
      */
-    private record Accepted(int tokens, int bestEffort) {}
+    private record Accepted(int tokens, int bestEffort, int loops) {
+        static final Accepted NONE = new Accepted(0, 0, 0);
+
+        Accepted plus(Accepted other) {
+            return new Accepted(tokens + other.tokens, bestEffort + other.bestEffort, loops + other.loops);
+        }
+    }
 
     private Accepted apply(IterationPlan plan, IterationOutputs outputs, long now) {
-        int accepted = 0;
-        int bestEffort = 0;
+        Accepted accepted = Accepted.NONE;
         Iterator<Draw> draws = outputs.draws().iterator();
         Iterator<List<Draw>> scored = outputs.scored().iterator();
         Iterator<float[]> states = outputs.states().iterator();
@@ -212,27 +224,29 @@ public final class IterationLoop {
             if (seen > 0) {
                 chunk.sequence().observe(seen, observed.next());
             }
+            boolean decodes = chunk.sequence().decoding();
             chunk.sequence().advance(chunk.tokens());
             if (chunk.draws() && chunk.sequence().request().options().pooled()) {
                 chunk.sequence().pool(states.next());
                 inference.end(chunk.sequence(), FinishReason.STOP, "");
             } else if (chunk.draws()) {
-                int right = apply(chunk, draws, now);
-                accepted += right;
-                bestEffort += chunk.sequence().bestEffort() ? right : 0;
+                accepted = accepted.plus(apply(chunk, decodes, draws, now));
             }
         }
         plan.training().ifPresent(work -> jobs.apply(outputs, inference::trained));
-        return new Accepted(accepted, bestEffort);
+        return accepted;
     }
 
     /**
      * The drawn token, and those after the tokens of the draft for as long as these are what was drawn: then each was drawn
      * from what it follows. The first that differs is itself the answer's next token. What was computed of wrong tokens is
      * beyond the end of what counts as computed, and is overwritten.
+     *
+     * @param decodes whether the drawn token counts as decoded
      */
-    private int apply(Chunk chunk, Iterator<Draw> draws, long now) {
+    private Accepted apply(Chunk chunk, boolean decodes, Iterator<Draw> draws, long now) {
         Draw drawn = draws.next();
+        int loops = decodes ? loops(drawn) : 0;
         apply(chunk.sequence(), drawn, now);
         int accepted = 0;
         boolean right = true;
@@ -241,11 +255,17 @@ public final class IterationLoop {
             drawn = draws.next();
             if (right) {
                 chunk.sequence().advance(1);
+                loops += loops(drawn);
                 apply(chunk.sequence(), drawn, now);
                 accepted++;
             }
         }
-        return accepted;
+        return new Accepted(accepted, chunk.sequence().bestEffort() ? accepted : 0, loops);
+    }
+
+    /** That the token's row went through. */
+    private int loops(Draw drawn) {
+        return drawn.loops() == EarlyExit.NEVER ? loops : drawn.loops();
     }
 
     private void apply(Sequence sequence, Draw draw, long now) {
@@ -332,7 +352,8 @@ public final class IterationLoop {
                         + chunks.stream()
                                 .filter(chunk -> chunk.sequence().bestEffort())
                                 .mapToInt(Chunk::tokens)
-                                .sum()));
+                                .sum(),
+                accepted.loops()));
     }
 
     /** Whether the device has not failed several times in a row. */

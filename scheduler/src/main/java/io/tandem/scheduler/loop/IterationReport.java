@@ -21,6 +21,7 @@ package io.tandem.scheduler.loop;
  * @param copiedTokens of prompts whose keys and values were copied from another slot before the iteration
  * @param cachedTokens in the KV cache after the iteration
  * @param bestEffortTokens how many of the decode and prompt tokens belong to best-effort requests
+ * @param loops of a recursive model that the decoded tokens went through together; 0 if the model is none
  */
 public record IterationReport(
         long iteration,
@@ -39,7 +40,8 @@ public record IterationReport(
         int preemptions,
         int copiedTokens,
         int cachedTokens,
-        int bestEffortTokens) {
+        int bestEffortTokens,
+        int loops) {
 
     /** Whether it carried inference. */
     public boolean serves() {

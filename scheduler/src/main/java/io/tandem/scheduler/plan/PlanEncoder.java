@@ -40,7 +40,8 @@ public final class PlanEncoder {
                 chunk.draws() && !pooled ? samplings(chunk) : List.of(),
                 sequence.scoring(chunk.tokens()),
                 chunk.draws() && pooled,
-                sequence.observed(chunk.tokens()));
+                sequence.observed(chunk.tokens()),
+                sequence.exit(chunk.tokens(), chunk.draft().length));
     }
 
     private static int[] concat(int[] tokens, int[] draft) {

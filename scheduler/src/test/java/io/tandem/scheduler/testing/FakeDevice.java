@@ -2,6 +2,7 @@ package io.tandem.scheduler.testing;
 
 import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.EarlyExit;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Scoring;
 import io.tandem.kernels.IterationInputs.Segment;
@@ -26,6 +27,7 @@ import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.Recursion;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
@@ -56,10 +58,12 @@ public final class FakeDevice implements DeviceModel {
     private final ToDoubleFunction<IterationInputs> millis;
     private final long[][] written;
     private final int[][] given;
+    private final int[][] left;
     private final Adapter[] slots;
     private final Map<Integer, FakeTrainee> trainees = new TreeMap<>();
     private final FakeArena arena = new FakeArena();
     private int surprises = 1;
+    private int loops = 1;
     private long nanos;
     private int failures;
     private int latest = -1;
@@ -75,6 +79,7 @@ public final class FakeDevice implements DeviceModel {
         this.millis = millis;
         this.written = new long[limits.kvSlots()][limits.contextTokens()];
         this.given = new int[limits.kvSlots()][limits.contextTokens()];
+        this.left = new int[limits.kvSlots()][limits.contextTokens()];
         this.slots = new Adapter[limits.adapterSlots()];
     }
 
@@ -86,6 +91,11 @@ public final class FakeDevice implements DeviceModel {
     /** Only one of so many tokens depends on all the text; the others follow from the token before, so texts repeat. */
     public void surpriseEvery(int tokens) {
         surprises = tokens;
+    }
+
+    /** The model becomes a recursive one, and how sure it is after a loop is as random as its text. */
+    public void loops(int count) {
+        loops = count;
     }
 
     public long nanoTime() {
@@ -130,11 +140,11 @@ public final class FakeDevice implements DeviceModel {
 
     @Override
     public ModelConfig model() {
-        return ModelConfig.llama(LAYERS, 8, 2, 1, 4, 16, VOCAB)
+        ModelConfig.Builder model = ModelConfig.llama(LAYERS, 8, 2, 1, 4, 16, VOCAB)
                 .architecture("Fake")
                 .maxPositions(limits.contextTokens())
-                .tied(true)
-                .build();
+                .tied(true);
+        return (loops > 1 ? model.recursion(new Recursion(loops, 0)) : model).build();
     }
 
     @Override
@@ -313,7 +323,8 @@ public final class FakeDevice implements DeviceModel {
             }
             int at = end - segment.samplings().size();
             for (Sampling sampling : segment.samplings()) {
-                draws.add(draw(written[segment.kvSlot()][at], given[segment.kvSlot()][at], sampling));
+                draws.add(draw(written[segment.kvSlot()][at], given[segment.kvSlot()][at], sampling)
+                        .after(left[segment.kvSlot()][at]));
                 at++;
             }
         }
@@ -354,11 +365,30 @@ public final class FakeDevice implements DeviceModel {
         for (int token : segment.tokens()) {
             state = (state * 31 + token) * 0x9E3779B97F4A7C15L + stack;
             state = (state ^ (state >>> 29)) | 1;
+            int after = leaves(segment, at - segment.start(), state);
+            // What later loops have of it is something else.
+            state += 2L * after;
             given[segment.kvSlot()][at] = token;
+            left[segment.kvSlot()][at] = after;
             slot[at++] = state;
         }
         Arrays.fill(slot, at, slot.length, 0);
         return state;
+    }
+
+    /** After how many loops a row leaves. */
+    private int leaves(Segment segment, int row, long state) {
+        int wanted = segment.exit().map(exit -> exit.loops()[row]).orElse(EarlyExit.NEVER);
+        require(wanted < loops && (wanted == EarlyExit.NEVER || loops > 1), "a row leaves after " + wanted + " loops");
+        if (wanted != EarlyExit.WHEN_SURE) {
+            return wanted;
+        }
+        require(row >= segment.tokens().length - segment.samplings().size(), "a row without a draw may leave");
+        double threshold = segment.exit().orElseThrow().threshold();
+        return IntStream.range(1, loops)
+                .filter(loop -> Math.floorMod(state >>> (8 * loop), 100) >= 100 * threshold)
+                .findFirst()
+                .orElse(EarlyExit.NEVER);
     }
 
     /** Virtual tokens come first, all of them and no others. */

@@ -13,7 +13,7 @@ import java.util.function.Supplier;
 /** What iterations carry and how long things take, as meters; docs/metrics.md explains each. */
 public final class CoServingMetrics implements IterationListener {
     private static final IterationReport NOTHING =
-            new IterationReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+            new IterationReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
     private final Timer iterations;
     private final Timer ttft;
