@@ -1,5 +1,6 @@
 package io.tandem.kernels;
 
+import io.tandem.kernels.IterationInputs.EarlyExit;
 import java.util.Arrays;
 import java.util.List;
 
@@ -47,6 +48,11 @@ public record IterationOutputs(
         /** After all layers. */
         public Draw(int token, float logprob, int[] topTokens, float[] topLogprobs) {
             this(token, logprob, topTokens, topLogprobs, 0);
+        }
+
+        /** Whether its row did not go through all layers. */
+        public boolean leftEarly() {
+            return loops != EarlyExit.NEVER;
         }
 
         /** The same after so many loops. */

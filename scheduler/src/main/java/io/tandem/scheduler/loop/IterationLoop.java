@@ -1,7 +1,6 @@
 package io.tandem.scheduler.loop;
 
 import io.tandem.kernels.DeviceModel;
-import io.tandem.kernels.IterationInputs.EarlyExit;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.KernelException;
@@ -265,7 +264,7 @@ public final class IterationLoop {
 
     /** That the token's row went through. */
     private int loops(Draw drawn) {
-        return drawn.loops() == EarlyExit.NEVER ? loops : drawn.loops();
+        return drawn.leftEarly() ? drawn.loops() : loops;
     }
 
     private void apply(Sequence sequence, Draw draw, long now) {

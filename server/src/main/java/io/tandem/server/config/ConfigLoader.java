@@ -94,7 +94,9 @@ public final class ConfigLoader {
                             Optional.ofNullable(environment.get("PGPASSWORD"))),
                     values.text("model").map(Path::of).orElseGet(() -> home.resolve("config/models/sample")),
                     values.text("model-name"),
-                    modelSampling(values),
+                    new SamplingConfig(
+                            modelSampling(values),
+                            values.number("early-exit", SamplingConfig.DEFAULT.earlyExit())),
                     new ParserConfig(
                             constant(values, "tool-parser", ParserConfig.Tools.class, ParserConfig.Tools.AUTO),
                             constant(

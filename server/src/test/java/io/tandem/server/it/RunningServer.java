@@ -20,6 +20,7 @@ import io.tandem.scheduler.SchedulerConfig.Mode;
 import io.tandem.scheduler.SchedulerConfig.Speculation;
 import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.server.Application;
+import io.tandem.server.config.SamplingConfig;
 import io.tandem.server.config.AdaptersConfig;
 import io.tandem.server.config.BatchesConfig;
 import io.tandem.server.config.FinetuneConfig;
@@ -81,6 +82,7 @@ final class RunningServer implements AutoCloseable {
         private AdaptersConfig adapters = AdaptersConfig.DEFAULT;
         private HttpAccess access = HttpAccess.LOCAL;
         private FinetuneConfig finetune = FinetuneConfig.DEFAULT;
+        private SamplingConfig sampling = SamplingConfig.DEFAULT;
         private BatchesConfig batches = BatchesConfig.DEFAULT;
         private Speculation speculation = SPECULATION;
         private Map<String, String> environment = System.getenv();
@@ -162,6 +164,11 @@ final class RunningServer implements AutoCloseable {
         return start(directory, model, settings -> {});
     }
 
+    /** The same whose tokens leave a recursive model when it is so sure. */
+    static RunningServer start(Path directory, Path model, double earlyExit) throws IOException {
+        return start(directory, model, settings -> settings.sampling = new SamplingConfig(true, earlyExit));
+    }
+
     private static RunningServer start(Path directory, Path model, Consumer<Settings> set) throws IOException {
         Settings settings = new Settings();
         set.accept(settings);
@@ -175,7 +182,7 @@ final class RunningServer implements AutoCloseable {
                         .orElse(StorageConfig.EMBEDDED),
                 model,
                 Optional.empty(),
-                true,
+                settings.sampling,
                 ParserConfig.DEFAULT,
                 directory.resolve("import"),
                 settings.trainingMemoryBytes,
