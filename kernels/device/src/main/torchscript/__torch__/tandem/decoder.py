@@ -163,10 +163,10 @@ class Decoder(Module):
               singles: List[__torch__.tandem.adapter.row_adapters.Singles],
               arena: __torch__.tandem.arena.Arena, teacher: __torch__.tandem.teacher.Teacher,
               numbers: Tensor, sizes: List[int], layout: List[List[int]], mixed: bool, top: int,
-              learning: int, taught: bool) -> Tensor:
+              learning: int, taught: bool, exits: float) -> Tensor:
     return __torch__.tandem.host.read_all(__torch__.tandem.iteration.forward(
         model, cache, adapters, singles, arena, teacher, numbers, sizes, layout, mixed, top, learning,
-        taught))
+        taught, exits))
 
   # As in loops.new.
   def new_passage(self: __torch__.tandem.decoder.Decoder,
@@ -180,11 +180,11 @@ class Decoder(Module):
                    singles: List[__torch__.tandem.adapter.row_adapters.Singles],
                    arena: __torch__.tandem.arena.Arena, teacher: __torch__.tandem.teacher.Teacher,
                    numbers: Tensor, sizes: List[int], layout: List[List[int]], mixed: bool, top: int,
-                   learning: int, taught: bool, layers: List[int], rows: List[int],
+                   learning: int, taught: bool, exits: float, layers: List[int], rows: List[int],
                    held: List[int]) -> Tensor:
     return __torch__.tandem.host.read_all(__torch__.tandem.loops.forward_(
         passage, model, cache, adapters, singles, arena, teacher, numbers, sizes, layout, mixed, top, learning,
-        taught, layers, rows, held))
+        taught, exits, layers, rows, held))
 
   # As in loops.leave_.
   def leave(self: __torch__.tandem.decoder.Decoder, passage: __torch__.tandem.loops.Passage,
@@ -199,9 +199,9 @@ class Decoder(Module):
   # ---- fine-tuning
 
   def new_arena(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
-                rows: int, ffn: int, policy: int, chunk: int,
-                heads: bool) -> __torch__.tandem.arena.Arena:
-    return __torch__.tandem.arena.Arena(model, rows, ffn, policy, chunk, heads)
+                rows: int, ffn: int, policy: int, chunk: int, heads: bool,
+                exits: int) -> __torch__.tandem.arena.Arena:
+    return __torch__.tandem.arena.Arena(model, rows, ffn, policy, chunk, heads, exits)
 
   # Which knows no model yet.
   def new_teacher(self: __torch__.tandem.decoder.Decoder) -> __torch__.tandem.teacher.Teacher:
@@ -255,9 +255,9 @@ class Decoder(Module):
                trainees: List[__torch__.tandem.adapter.trainee.Trainee],
                arena: __torch__.tandem.arena.Arena, teacher: __torch__.tandem.teacher.Teacher,
                stacks: List[List[int]], lane: int, units: List[int], learned: List[int],
-               embedded: List[int], first: int, taught: bool) -> None:
+               embedded: List[int], first: int, taught: bool, exits: List[int]) -> None:
     __torch__.tandem.iteration.backward_(model, adapters, trainees, arena, teacher, stacks, lane, units,
-                                         learned, embedded, first, taught)
+                                         learned, embedded, first, taught, exits)
 
   # Whatever became of the packs before.
   def begin_packs(self: __torch__.tandem.decoder.Decoder,
@@ -271,6 +271,8 @@ class Decoder(Module):
                  factors: Tensor) -> None:
     own = torch.to(factors, arena.dx.device)
     torch.mul_(arena.dx[: factors.size(0)], own)
+    for exit in arena.exits:
+      torch.mul_(exit[: factors.size(0)], own)
     if arena.factors.size(0) > 0:
       torch.mul_(arena.factors[: factors.size(0)], own)
 

@@ -20,7 +20,7 @@ def select(x: Tensor, rows: List[int]) -> Tensor:
     return x
   return torch.index_select(x, 0, torch.tensor(rows, dtype=4, device=x.device))
 
-# numbers, ..., taught: as in iteration.forward, of the rows that go on. layers: the first of the loop's, and the end;
+# numbers, ..., exits: as in iteration.forward, of the rows that go on. layers: the first of the loop's, and the end;
 # rows: which of the last call's they are, in that order, empty in the first loop. held: those of them that have left
 # but are in a segment with others that have not; they stay what they are.
 # Returns, of rows that may leave, what iteration.draw does and how likely the most likely token is [S] float32, nothing
@@ -31,20 +31,23 @@ def forward_(self: __torch__.tandem.loops.Passage, model: __torch__.tandem.model
              singles: List[__torch__.tandem.adapter.row_adapters.Singles],
              arena: __torch__.tandem.arena.Arena, teacher: __torch__.tandem.teacher.Teacher,
              numbers: Tensor, sizes: List[int], layout: List[List[int]], mixed: bool, top: int,
-             learning: int, taught: bool, layers: List[int], rows: List[int],
+             learning: int, taught: bool, exits: float, layers: List[int], rows: List[int],
              held: List[int]) -> List[Tensor]:
   inputs = __torch__.tandem.inputs.Inputs(torch.to(numbers, model.embedding.device), sizes)
   depth = __torch__.tandem.depth.new(model, adapters, singles, inputs, layout, mixed)
   batch = depth.batches[0]
   first, end = layers
   if first == 0:
-    x = __torch__.tandem.iteration.embed(model, adapters, arena, inputs, batch, layout)
+    x = __torch__.tandem.iteration.embed(model, adapters, arena, inputs, batch, layout, teacher, taught)
   else:
     x = __torch__.tandem.loops.select(self.x, rows)
   waiting = torch.tensor(held, dtype=4, device=x.device)
   still = torch.index_select(x, 0, waiting)
   for number in range(first, end):
     x = __torch__.tandem.depth.forward(depth, model, number, x, cache, adapters, arena)
+    if exits > 0.:
+      __torch__.tandem.iteration.exit_(model, adapters.full, number, x, arena, teacher, inputs, batch, layout,
+                                       learning, taught, exits)
     if len(held) > 0:
       x = torch.index_copy(x, 0, waiting, still)
   self.x = x

@@ -240,9 +240,10 @@ final class DecoderScript {
      * @param policy {@link io.tandem.kernels.Stash#code}
      * @param chunk rows of logits that are alive at once
      * @param heads whether heads may learn
+     * @param exits loops of a recursive model behind which outputs may learn
      */
     ArenaObject newArena(
-            TensorScope owner, ModelObject model, int rows, int ffn, int policy, int chunk, boolean heads) {
+            TensorScope owner, ModelObject model, int rows, int ffn, int policy, int chunk, boolean heads, int exits) {
         try (TensorScope call = owner.open()) {
             return new ArenaObject(script.call(
                     owner,
@@ -252,7 +253,8 @@ final class DecoderScript {
                     call.number(ffn),
                     call.number(policy),
                     call.number(chunk),
-                    call.flag(heads)));
+                    call.flag(heads),
+                    call.number(exits)));
         }
     }
 

@@ -56,8 +56,17 @@ interface IterationArguments {
      * @param top how many log-probabilities are reported, -1 for none
      * @param learning how many rows with a label, the first ones, will go backward
      * @param taught whether it learns from the teacher
+     * @param exits weight of what would be drawn before a recursive model's last loop; 0 if that does not learn
      */
-    record Inputs(PtNDArray numbers, long[] sizes, Views layout, boolean mixed, int top, int learning, boolean taught)
+    record Inputs(
+            PtNDArray numbers,
+            long[] sizes,
+            Views layout,
+            boolean mixed,
+            int top,
+            int learning,
+            boolean taught,
+            double exits)
             implements Arguments {
         /** In the script's order. */
         IValue[] values(TensorScope call) {
@@ -68,7 +77,8 @@ interface IterationArguments {
                 call.flag(mixed),
                 call.number(top),
                 call.number(learning),
-                call.flag(taught)
+                call.flag(taught),
+                call.number(exits)
             };
         }
     }
@@ -130,8 +140,11 @@ interface IterationArguments {
      * @param embedded rows and tokens of {@link FullRows#embedded}
      * @param first the first layer that the rows go through
      * @param taught whether they learn from the teacher
+     * @param exits the layers that get the gradients of what would be drawn behind each loop but the last; none if that
+     *     does not learn
      */
-    record Backward(int lane, long[] units, long[] learned, long[] embedded, int first, boolean taught)
+    record Backward(
+            int lane, long[] units, long[] learned, long[] embedded, int first, boolean taught, long[] exits)
             implements Arguments {
         /** In the script's order. */
         IValue[] values(TensorScope call) {
@@ -141,7 +154,8 @@ interface IterationArguments {
                 call.numbers(learned),
                 call.numbers(embedded),
                 call.number(first),
-                call.flag(taught)
+                call.flag(taught),
+                call.numbers(exits)
             };
         }
     }

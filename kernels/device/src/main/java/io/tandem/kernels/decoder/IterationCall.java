@@ -24,6 +24,7 @@ import java.util.stream.Stream;
  *
  * @param mixed whether the rows of all lanes together differ in their adapters
  * @param taught whether the window learns from the teacher
+ * @param exits as in {@link Inputs}
  */
 record IterationCall(
         DecoderScript script,
@@ -33,7 +34,8 @@ record IterationCall(
         PackRows pack,
         ModelConfig config,
         boolean mixed,
-        boolean taught) {
+        boolean taught,
+        double exits) {
 
     /**
      * @param segments those of the rows
@@ -84,7 +86,8 @@ record IterationCall(
                 mixed,
                 sampling.top,
                 RowEncoder.learning(windows, pack),
-                taught);
+                taught,
+                exits);
     }
 
     /** @param results behind the last layer */

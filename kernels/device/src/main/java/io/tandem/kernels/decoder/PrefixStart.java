@@ -58,7 +58,7 @@ final class PrefixStart {
             CacheObject cache = script.newCache(call, weights, 1, count);
             Places places = new Places(
                     weights, cache, adapters.value(), adapters.singles(0, 0, depth), arena, script.newTeacher(call));
-            new IterationCall(script, call, places, adapters, PackRows.EMPTY, model, mixed, false)
+            new IterationCall(script, call, places, adapters, PackRows.EMPTY, model, mixed, false, 0)
                     .run(text, depth, new long[0]);
             return script.readPrefix(call, cache, count);
         }

@@ -34,6 +34,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Supplier;
@@ -316,8 +317,17 @@ public final class TorchScriptDecoder implements DeviceModel {
             if (depth.all().tokens.length > 0) {
                 Places places =
                         new Places(weights, cache.value(), adapters.value(), singles, arena, teacher.value());
-                IterationCall call =
-                        new IterationCall(script, scope, places, adapters, pack, model, mixed, taught(pack));
+                Optional<Trainee> taught = taught(pack);
+                IterationCall call = new IterationCall(
+                        script,
+                        scope,
+                        places,
+                        adapters,
+                        pack,
+                        model,
+                        mixed,
+                        taught.isPresent(),
+                        taught.map(Trainee::exitWeight).orElse(0.0));
                 outputs = LoopedCall.needed(part.segments())
                         ? new LoopedCall(call, part.lane(), limits.contextTokens()).run(part, depth, virtual)
                         : call.run(part.segments(), depth, virtual);
@@ -330,12 +340,12 @@ public final class TorchScriptDecoder implements DeviceModel {
         }
     }
 
-    /** Whether the rows learn from the teacher: such a pack lies alone. */
-    private boolean taught(PackRows rows) {
+    /** Who learns from the teacher, if the rows are of its pack, which lies alone. */
+    private Optional<Trainee> taught(PackRows rows) {
         List<LaidPack> packs = rows.packs();
-        return packs.size() == 1
-                && packs.get(0).learns()
-                && trainee(packs.get(0).traineeSlot()).taught();
+        return packs.size() == 1 && packs.get(0).learns()
+                ? Optional.of(trainee(packs.get(0).traineeSlot())).filter(Trainee::taught)
+                : Optional.empty();
     }
 
     @Override
@@ -362,6 +372,9 @@ public final class TorchScriptDecoder implements DeviceModel {
     public void learn(int slot, LearningPlan plan) {
         if (plan.taught()) {
             teacher.require();
+        }
+        if (plan.exitWeight() > 0 && model.recursion().isEmpty()) {
+            throw new IllegalArgumentException("the model has no loops whose outputs could learn");
         }
         trainee(slot).learn(plan);
     }
@@ -420,7 +433,8 @@ public final class TorchScriptDecoder implements DeviceModel {
                 model.ffn(),
                 limits.stash().code(),
                 MemoryPlan.logitsChunk(model),
-                limits.fullModules() > 0);
+                limits.fullModules() > 0,
+                MemoryPlan.exits(model, limits));
     }
 
     @Override
