@@ -89,9 +89,14 @@ def projected(model: __torch__.tandem.model.Model, number: int, x: Tensor,
   h = __torch__.tandem.ops.norm.forward_if(layer.attention_norm, x)
   __torch__.tandem.batch.observe_(batch, h)
   qkv = __torch__.tandem.linears.project(layer, 0, adapters, batch.users, h)
+  return __torch__.tandem.block.heads(shape, layer, qkv, batch)
+
+# qkv [N, (H + 2 K) D], the joined projection -> as above
+def heads(shape: __torch__.tandem.model.Shape, layer: __torch__.tandem.model.Layer, qkv: Tensor,
+          batch: __torch__.tandem.batch.Batch) -> Tuple[Tensor, Tensor]:
   qk = __torch__.tandem.block.queries_and_keys(shape, layer, qkv, batch.cos, batch.sin)
   first = (shape.heads + shape.kv_heads) * shape.head_dim
-  return (qk, torch.reshape(qkv[:, first:], [x.size(0), shape.kv_heads, shape.head_dim]))
+  return (qk, torch.reshape(qkv[:, first:], [qkv.size(0), shape.kv_heads, shape.head_dim]))
 
 # Writes keys and values of inference rows x [N, C], and nothing else.
 def keep_(model: __torch__.tandem.model.Model, number: int, x: Tensor,

@@ -80,8 +80,8 @@ class Decoder(Module):
                                                      rotary))
 
   def new_cache(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
-                slots: int, capacity: int) -> __torch__.tandem.cache.Cache:
-    return __torch__.tandem.cache.Cache(model.shape, slots, capacity, model.embedding)
+                slots: int, capacity: int, held: int) -> __torch__.tandem.cache.Cache:
+    return __torch__.tandem.cache.Cache(model.shape, slots, capacity, held, model.embedding)
 
   def clear_slot(self: __torch__.tandem.decoder.Decoder, cache: __torch__.tandem.cache.Cache,
                  slot: int, first: int, end: int) -> None:
@@ -185,6 +185,30 @@ class Decoder(Module):
     return __torch__.tandem.host.read_all(__torch__.tandem.loops.forward_(
         passage, model, cache, adapters, singles, arena, teacher, numbers, sizes, layout, mixed, top, learning,
         taught, exits, layers, rows, held))
+
+  # As in loops.enter_.
+  def enter(self: __torch__.tandem.decoder.Decoder, passage: __torch__.tandem.loops.Passage,
+            model: __torch__.tandem.model.Model, cache: __torch__.tandem.cache.Cache,
+            adapters: __torch__.tandem.adapter.change.Changes,
+            singles: List[__torch__.tandem.adapter.row_adapters.Singles], numbers: Tensor,
+            sizes: List[int], layout: List[List[int]], mixed: bool, top: int, loop: int,
+            slots: List[int]) -> None:
+    __torch__.tandem.loops.enter_(passage, model, cache, adapters, singles, numbers, sizes, layout, mixed, top, loop,
+                                  slots)
+
+  # As loops.together_ gives it, as host.read_all does.
+  def iterate_together(self: __torch__.tandem.decoder.Decoder,
+                       passages: List[__torch__.tandem.loops.Passage],
+                       model: __torch__.tandem.model.Model, cache: __torch__.tandem.cache.Cache,
+                       adapters: __torch__.tandem.adapter.change.Changes,
+                       arena: __torch__.tandem.arena.Arena, loops: int) -> Tensor:
+    return __torch__.tandem.host.read_all(
+        __torch__.tandem.loops.together_(passages, model, cache, adapters, arena, loops))
+
+  # As in loops.hold_.
+  def hold(self: __torch__.tandem.decoder.Decoder, passage: __torch__.tandem.loops.Passage,
+           cache: __torch__.tandem.cache.Cache, rows: List[int], slots: List[int]) -> None:
+    __torch__.tandem.loops.hold_(passage, cache, rows, slots)
 
   # As in loops.leave_.
   def leave(self: __torch__.tandem.decoder.Decoder, passage: __torch__.tandem.loops.Passage,

@@ -81,21 +81,28 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
      *     drawn has this probability or a larger one, at a temperature of 1
      * @param loops of each token: {@link #NEVER}, {@link #WHEN_SURE}, which takes a sampling, or how many loops, at least 1
      *     and fewer than there are. Rows that are scored, pooled or observed never leave
+     * @param done loops that the segment's only token has gone through in the iterations before, after which it {@linkplain
+     *     IterationOutputs.Draw#goesOn() goes on}; 0 otherwise
      */
-    public record EarlyExit(double threshold, int[] loops) {
+    public record EarlyExit(double threshold, int[] loops, int done) {
         /** All loops. */
         public static final int NEVER = 0;
 
         public static final int WHEN_SURE = -1;
 
-        /** Without the first tokens. */
-        public EarlyExit after(int tokens) {
-            return new EarlyExit(threshold, Arrays.copyOfRange(loops, tokens, loops.length));
+        /** From the first loop on. */
+        public EarlyExit(double threshold, int[] loops) {
+            this(threshold, loops, 0);
         }
 
-        /** Whether any row may leave. */
-        public boolean leaves() {
-            return Arrays.stream(loops).anyMatch(own -> own != NEVER);
+        /** Without the first tokens. */
+        public EarlyExit after(int tokens) {
+            return new EarlyExit(threshold, Arrays.copyOfRange(loops, tokens, loops.length), done);
+        }
+
+        /** Whether any row may leave, or goes on. */
+        public boolean matters() {
+            return done > 0 || Arrays.stream(loops).anyMatch(own -> own != NEVER);
         }
     }
 

@@ -50,6 +50,18 @@ public record IterationOutputs(
             this(token, logprob, topTokens, topLogprobs, 0);
         }
 
+        private static final int NOT_YET = -2;
+
+        /** What comes of a row that has gone through so many loops, and goes on in another iteration. */
+        public static Draw goingOn(int loops) {
+            return new Draw(NOT_YET, Float.NaN, new int[0], new float[0], loops);
+        }
+
+        /** Whether nothing is drawn yet: the row has to come back with the loops that it has done. */
+        public boolean goesOn() {
+            return token == NOT_YET;
+        }
+
         /** Whether its row did not go through all layers. */
         public boolean leftEarly() {
             return loops != EarlyExit.NEVER;

@@ -91,7 +91,8 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         double ofHead = model.tiedEmbeddings() ? limits.weights().tiedBytesPerParameter(limits.dtype()) : weight;
         long weights = Math.round(weight * model.layerParameters() + ofHead * embedding);
         bytes.put(Part.WEIGHTS, weights + element * (embedding + model.factorParameters()) + rotary);
-        bytes.put(Part.KV_CACHE, 2 * element * model.layers() * cacheRows * keys(model));
+        long held = model.recursion().isEmpty() ? 0 : element * limits.kvSlots() * model.hidden();
+        bytes.put(Part.KV_CACHE, held + 2 * element * model.layers() * cacheRows * keys(model));
         long factors = element
                 * model.layers()
                 * limits.adapterSlots()

@@ -61,6 +61,6 @@ final class Exits {
         for (int token = Math.max(first, promptEnd); token < end; token++) {
             own[token - first] = token < last ? loops[token - promptEnd] : EarlyExit.WHEN_SURE;
         }
-        return Optional.of(new EarlyExit(threshold, own)).filter(EarlyExit::leaves);
+        return Optional.of(new EarlyExit(threshold, own)).filter(EarlyExit::matters);
     }
 }

@@ -9,8 +9,6 @@ import io.tandem.kernels.decoder.AdapterArguments.Singles;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.IterationArguments.Backward;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
-import io.tandem.kernels.decoder.IterationArguments.Leaving;
-import io.tandem.kernels.decoder.IterationArguments.Loop;
 import io.tandem.kernels.decoder.IterationArguments.Places;
 import io.tandem.kernels.decoder.ModelArguments.LayerParts;
 import io.tandem.kernels.decoder.ModelArguments.Structure;
@@ -26,7 +24,6 @@ import io.tandem.kernels.decoder.ScriptObjects.FormsObject;
 import io.tandem.kernels.decoder.ScriptObjects.Gradients;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
 import io.tandem.kernels.decoder.ScriptObjects.OptimizerObject;
-import io.tandem.kernels.decoder.ScriptObjects.PassageObject;
 import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
 import io.tandem.kernels.decoder.ScriptObjects.StepObject;
 import io.tandem.kernels.decoder.ScriptObjects.TeacherObject;
@@ -46,7 +43,15 @@ final class DecoderScript {
     private static final String CLASS = "__torch__.tandem.decoder.Decoder";
 
     /** Arguments that belong together; the script takes the components one by one. */
-    interface Arguments {}
+    interface Arguments {
+        static IValue list(TensorScope call, Stream<IValue> values) {
+            return call.own(IValue.listFrom(values.toArray(IValue[]::new)));
+        }
+
+        static IValue[] after(IValue[] last, IValue... first) {
+            return Stream.of(first, last).flatMap(Stream::of).toArray(IValue[]::new);
+        }
+    }
 
     private final ScriptModule script;
     private final String device;
@@ -71,6 +76,11 @@ final class DecoderScript {
     /** The text of each file. */
     static Map<String, String> sources() {
         return ScriptModule.read(DecoderSources.FILES);
+    }
+
+    /** Those of its methods that run a recursive model loop by loop. */
+    LoopScript loops() {
+        return new LoopScript(script);
     }
 
     /** Where weights are to be made. */
@@ -146,10 +156,12 @@ final class DecoderScript {
                 forms.value());
     }
 
-    CacheObject newCache(TensorScope owner, ModelObject model, int slots, int capacity) {
+    /** @param held slots whose rows may go on with another loop later */
+    CacheObject newCache(TensorScope owner, ModelObject model, int slots, int capacity, int held) {
         try (TensorScope call = owner.open()) {
+            IValue size = call.number(capacity);
             return new CacheObject(
-                    script.call(owner, "new_cache", model.value(), call.number(slots), call.number(capacity)));
+                    script.call(owner, "new_cache", model.value(), call.number(slots), size, call.number(held)));
         }
     }
 
@@ -181,7 +193,7 @@ final class DecoderScript {
     }
 
     void putAdapter(TensorScope call, AdaptersObject adapters, int slot, Content content) {
-        script.call(call, "put_adapter", after(content.values(call), adapters.value(), call.number(slot)));
+        script.call(call, "put_adapter", Arguments.after(content.values(call), adapters.value(), call.number(slot)));
     }
 
     /** @param place a slot, the first and the end of its virtual tokens, and the cache's slot that gets them */
@@ -206,34 +218,13 @@ final class DecoderScript {
 
     SinglesObject newSingles(TensorScope owner, AdaptersObject adapters, Singles singles) {
         try (TensorScope call = owner.open()) {
-            return new SinglesObject(script.call(owner, "new_singles", after(singles.values(call), adapters.value())));
+            return new SinglesObject(script.call(owner, "new_singles", Arguments.after(singles.values(call), adapters.value())));
         }
     }
 
     /** @return what {@code host.py} makes of the results: int32 */
     IValue iterate(TensorScope call, Places places, Inputs inputs) {
-        return script.call(call, "iterate", after(inputs.values(call), places.values(call)));
-    }
-
-    PassageObject newPassage(TensorScope owner, ModelObject model) {
-        return new PassageObject(script.call(owner, "new_passage", model.value()));
-    }
-
-    /** @return as {@link #iterate} */
-    IValue iterateLoop(TensorScope call, PassageObject passage, Places places, Inputs inputs, Loop loop) {
-        IValue[] rows = after(loop.values(call), inputs.values(call));
-        return script.call(call, "iterate_loop", after(after(rows, places.values(call)), passage.value()));
-    }
-
-    void leave(
-            TensorScope call,
-            PassageObject passage,
-            ModelObject model,
-            CacheObject cache,
-            AdaptersObject adapters,
-            Leaving leaving) {
-        IValue[] left = {passage.value(), model.value(), cache.value(), adapters.value()};
-        script.call(call, "leave", after(leaving.values(call), left));
+        return script.call(call, "iterate", Arguments.after(inputs.values(call), places.values(call)));
     }
 
     /**
@@ -288,7 +279,7 @@ final class DecoderScript {
             return new TraineeObject(script.call(
                     owner,
                     "new_trainee",
-                    after(
+                    Arguments.after(
                             learned.values(call),
                             adapters.value(),
                             call.number(slot),
@@ -310,14 +301,14 @@ final class DecoderScript {
         script.call(
                 call,
                 "backward",
-                after(
+                Arguments.after(
                         windows.values(call),
                         model.value(),
                         adapters.value(),
-                        list(call, trainees.stream().map(TraineeObject::value)),
+                        Arguments.list(call, trainees.stream().map(TraineeObject::value)),
                         arena.value(),
                         teacher.value(),
-                        list(
+                        Arguments.list(
                                 call,
                                 stacks.stream()
                                         .flatMap(stack -> Stream.of(stack.slots(), stack.ranks(), stack.scaled()))
@@ -334,7 +325,7 @@ final class DecoderScript {
     }
 
     void publish(TensorScope call, AdaptersObject adapters, TraineeObject trainee, Range banks) {
-        script.call(call, "publish", after(banks.values(call), adapters.value(), trainee.value()));
+        script.call(call, "publish", Arguments.after(banks.values(call), adapters.value(), trainee.value()));
     }
 
     Extremes extremes(TensorScope owner, TraineeObject trainee) {
@@ -456,7 +447,7 @@ final class DecoderScript {
     }
 
     void gatherGradients(TensorScope call, OptimizerObject optimizer, Gradients gradients, Range regions) {
-        script.call(call, "gather_gradients", after(regions.values(call), optimizer.value(), gradients.value()));
+        script.call(call, "gather_gradients", Arguments.after(regions.values(call), optimizer.value(), gradients.value()));
     }
 
     StepObject beginStep(
@@ -473,7 +464,7 @@ final class DecoderScript {
     void optimizerStep(
             TensorScope call, OptimizerObject optimizer, Gradients gradients, StepObject step, Range regions) {
         IValue[] stepped = {optimizer.value(), gradients.value(), step.value()};
-        script.call(call, "optimizer_step", after(regions.values(call), stepped));
+        script.call(call, "optimizer_step", Arguments.after(regions.values(call), stepped));
     }
 
     /** @return the norm of the gradient, and 1 if all that was published is finite, 0 otherwise */
@@ -488,13 +479,5 @@ final class DecoderScript {
 
     void restoreOptimizer(TensorScope call, OptimizerObject optimizer, List<PtNDArray> state) {
         script.call(call, "restore_optimizer", optimizer.value(), call.list(state));
-    }
-
-    private static IValue list(TensorScope call, Stream<IValue> values) {
-        return call.own(IValue.listFrom(values.toArray(IValue[]::new)));
-    }
-
-    private static IValue[] after(IValue[] last, IValue... first) {
-        return Stream.of(first, last).flatMap(Stream::of).toArray(IValue[]::new);
     }
 }

@@ -55,6 +55,7 @@ final class DecoderSources {
                             "__torch__/tandem/linears.py",
                             "__torch__/tandem/experts.py",
                             "__torch__/tandem/block.py",
+                            "__torch__/tandem/together.py",
                             "__torch__/tandem/depth.py",
                             "__torch__/tandem/teacher.py",
                             "__torch__/tandem/loss.py",

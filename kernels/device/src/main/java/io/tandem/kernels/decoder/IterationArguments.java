@@ -87,13 +87,52 @@ interface IterationArguments {
      * One of a recursive model's loops, as {@code loops.py} has it.
      *
      * @param layers the first one, and the end
-     * @param rows which of the last call's rows go on
+     * @param rows which of the last call's rows go on, and behind those, by slot, rows that are kept since earlier iterations;
+     *     empty if the former go on as they are
      * @param held those that stay what they are
      */
     record Loop(long[] layers, long[] rows, long[] held) implements Arguments {
         /** In the script's order. */
         IValue[] values(TensorScope call) {
             return new IValue[] {call.numbers(layers), call.numbers(rows), call.numbers(held)};
+        }
+    }
+
+    /**
+     * Rows that go through one of a recursive model's loops beside others in other loops.
+     *
+     * @param singles as in {@link Places}
+     * @param numbers as in {@link Inputs}, and so are sizes, layout, mixed and top
+     * @param loop that they go through, from 0
+     * @param slots where they are kept since the loop before
+     */
+    record Entering(
+            List<SinglesObject> singles,
+            PtNDArray numbers,
+            long[] sizes,
+            Views layout,
+            boolean mixed,
+            int top,
+            int loop,
+            long[] slots)
+            implements Arguments {
+        static Entering of(List<SinglesObject> singles, Inputs inputs, int loop, long[] slots) {
+            return new Entering(
+                    singles, inputs.numbers, inputs.sizes, inputs.layout, inputs.mixed, inputs.top, loop, slots);
+        }
+
+        /** In the script's order. */
+        IValue[] values(TensorScope call) {
+            return new IValue[] {
+                IterationArguments.singles(call, singles),
+                call.value(numbers),
+                call.numbers(sizes),
+                layout.value(call),
+                call.flag(mixed),
+                call.number(top),
+                call.number(loop),
+                call.numbers(slots)
+            };
         }
     }
 

@@ -22,56 +22,73 @@ import java.util.stream.IntStream;
  *
  * @param call to run the rows that go on
  * @param lane that this runs in
+ * @param capacity of a KV slot, in tokens
+ * @param maxVirtual as in {@link RowEncoder#virtual}
  */
-record LoopedCall(IterationCall call, int lane, int capacity) {
+record LoopedCall(IterationCall call, int lane, int capacity, int maxVirtual) {
 
     /** Whether any row may leave. */
     static boolean needed(List<Segment> segments) {
-        return segments.stream().anyMatch(segment -> segment.exit().filter(EarlyExit::leaves).isPresent());
+        return segments.stream().anyMatch(segment -> segment.exit().filter(EarlyExit::matters).isPresent());
     }
 
-    /**
-     * @param depth all rows
-     * @param virtual as {@link RowEncoder#virtual} gives them
-     */
-    IterationOutputs run(PackLanes.Part part, Depth depth, long[] virtual) {
+    /** Rows that have gone through some loops before join the others at the next one. */
+    IterationOutputs run(PackLanes.Part part) {
         List<LoopedSegment> all = part.segments().stream().map(LoopedSegment::new).toList();
         PassageObject passage =
-                call.script().newPassage(call.scope(), call.places().model());
-        int loops = call.config().recursion().orElseThrow().loops();
-        List<LoopedSegment> going = all;
-        Depth rows = depth;
-        long[] kept = {};
-        for (int loop = 1; loop < loops; loop++) {
-            List<Segment> asked = going.stream().map(LoopedSegment::asked).toList();
-            SamplingRows sampling = call.sampling(asked, rows);
-            Inputs inputs = call.inputs(rows, sampling, loop == 1 ? virtual : new long[0]);
-            IntBuffer results = iterate(passage, going, rows, inputs, kept, loop);
-            leave(going, asked, sampling, results, loop);
-            List<LoopedSegment> over =
-                    going.stream().filter(LoopedSegment::isOver).toList();
-            if (!over.isEmpty()) {
-                keep(passage, going, rows, over, loop);
+                loops().newPassage(call.scope(), call.places().model());
+        Group last = new Group(List.of(), depth(List.of(), PackWindows.NONE));
+        for (int loop = 1; loop < count(); loop++) {
+            Group group = next(last, all, part.windows(), loop);
+            if (!group.isEmpty()) {
+                List<Segment> asked =
+                        group.segments.stream().map(LoopedSegment::asked).toList();
+                SamplingRows sampling = call.sampling(asked, group.rows);
+                long[] virtual = loop == 1 ? group.rows.all().virtual(call.adapters(), maxVirtual) : new long[0];
+                Inputs inputs = call.inputs(group.rows, sampling, virtual);
+                leave(group.segments, asked, sampling, iterate(passage, last, group, inputs, loop), loop);
+                keep(passage, group, loop);
             }
-            List<LoopedSegment> left =
-                    going.stream().filter(segment -> !segment.isOver()).toList();
-            if (left.isEmpty() && part.windows().from() == part.windows().to()) {
-                return LoopedSegment.join(
-                        all, new IterationOutputs(List.of(), List.of(), List.of(), SequenceScores.NONE, 0));
-            }
-            Depth next = over.isEmpty() ? rows : depth(left, part.windows());
-            kept = places(going, rows, left, next);
-            going = left;
-            rows = next;
+            last = group;
         }
-        List<Segment> segments = going.stream().map(LoopedSegment::segment).toList();
-        SamplingRows sampling = call.sampling(segments, rows);
-        IntBuffer results =
-                iterate(passage, going, rows, call.inputs(rows, sampling, new long[0]), kept, loops);
-        return LoopedSegment.join(all, call.outputs(segments, rows, sampling, results));
+        Group group = next(last, all, part.windows(), count());
+        if (group.isEmpty()) {
+            return LoopedSegment.join(
+                    all, new IterationOutputs(List.of(), List.of(), List.of(), SequenceScores.NONE, 0));
+        }
+        List<Segment> segments =
+                group.segments.stream().map(LoopedSegment::segment).toList();
+        SamplingRows sampling = call.sampling(segments, group.rows);
+        Inputs inputs = call.inputs(group.rows, sampling, new long[0]);
+        IntBuffer results = iterate(passage, last, group, inputs, count());
+        return LoopedSegment.join(all, call.outputs(segments, group.rows, sampling, results));
     }
 
-    private Depth depth(List<LoopedSegment> segments, PackWindows windows) {
+    /** Segments in a loop, and their rows with those of the window. */
+    record Group(List<LoopedSegment> segments, Depth rows) {
+        boolean isEmpty() {
+            return rows.all().tokens.length == 0;
+        }
+    }
+
+    int count() {
+        return call.config().recursion().orElseThrow().loops();
+    }
+
+    LoopScript loops() {
+        return call.script().loops();
+    }
+
+    /** Those that go through a loop. */
+    private Group next(Group last, List<LoopedSegment> all, PackWindows windows, int loop) {
+        List<LoopedSegment> going = all.stream()
+                .filter(segment -> segment.done() < loop && !segment.isOver())
+                .toList();
+        boolean same = loop > 1 && going.equals(last.segments);
+        return same ? last : new Group(going, depth(going, windows));
+    }
+
+    Depth depth(List<LoopedSegment> segments, PackWindows windows) {
         return Depth.of(
                 segments.stream().map(LoopedSegment::segment).toList(),
                 windows,
@@ -81,21 +98,23 @@ record LoopedCall(IterationCall call, int lane, int capacity) {
                 capacity);
     }
 
-    private IntBuffer iterate(
-            PassageObject passage, List<LoopedSegment> going, Depth rows, Inputs inputs, long[] kept, int loop) {
+    private IntBuffer iterate(PassageObject passage, Group last, Group group, Inputs inputs, int loop) {
         int block = call.config().blockLayers();
         long[] layers = {(long) block * (loop - 1), (long) block * loop};
-        List<SinglesObject> singles = call.adapters().singles(lane, loop, rows);
-        Loop own = new Loop(layers, kept, held(going, rows.all()));
+        List<SinglesObject> singles = call.adapters().singles(lane, loop, group.rows);
+        long[] kept = loop == 1 || group == last ? new long[0] : places(last, group);
+        Loop own = new Loop(layers, kept, held(group));
         return IntBuffer.wrap(call.scope()
-                .ints(call.script()
-                        .iterateLoop(call.scope(), passage, call.places().with(singles), inputs, own)));
+                .ints(loops().iterateLoop(call.scope(), passage, call.places().with(singles), inputs, own)));
     }
 
     /** Rows that have left, of segments that go on. */
-    private static long[] held(List<LoopedSegment> going, RowEncoder rows) {
-        return IntStream.range(0, going.size())
-                .flatMap(i -> going.get(i).left().map(offset -> rows.firstRow(i) + offset))
+    private static long[] held(Group group) {
+        return IntStream.range(0, group.segments.size())
+                .flatMap(i -> group.segments
+                        .get(i)
+                        .left()
+                        .map(offset -> group.rows.all().firstRow(i) + offset))
                 .asLongStream()
                 .toArray();
     }
@@ -105,7 +124,7 @@ record LoopedCall(IterationCall call, int lane, int capacity) {
      *
      * @param asked of the segments
      */
-    private static void leave(
+    static void leave(
             List<LoopedSegment> going, List<Segment> asked, SamplingRows sampling, IntBuffer results, int loop) {
         List<Draw> draws = IterationCall.draws(sampling, results);
         float[] sure = IterationCall.floats(results, draws.size());
@@ -117,36 +136,42 @@ record LoopedCall(IterationCall call, int lane, int capacity) {
         }
     }
 
-    /** Leaves keys and values of later loops. */
-    private void keep(
-            PassageObject passage, List<LoopedSegment> going, Depth rows, List<LoopedSegment> over, int loop) {
-        Depth depth = depth(over, PackWindows.NONE);
+    /** Leaves keys and values of later loops, for segments that are over. */
+    void keep(PassageObject passage, Group group, int loop) {
+        List<LoopedSegment> over =
+                group.segments.stream().filter(LoopedSegment::isOver).toList();
+        if (over.isEmpty()) {
+            return;
+        }
+        Group left = new Group(over, depth(over, PackWindows.NONE));
         List<Segment> silent = over.stream().map(LoopedSegment::silent).toList();
-        Inputs inputs = call.inputs(depth, call.sampling(silent, depth), new long[0]);
-        int part = call.config().recursion().orElseThrow().loops() + loop;
-        List<SinglesObject> singles = call.adapters().singles(lane, part, depth);
+        Inputs inputs = call.inputs(left.rows, call.sampling(silent, left.rows), new long[0]);
+        List<SinglesObject> singles = call.adapters().singles(lane, count() + loop, left.rows);
         int first = call.config().blockLayers() * loop;
-        call.script()
-                .leave(
+        loops().leave(
                         call.scope(),
                         passage,
                         call.places().model(),
                         call.places().cache(),
                         call.places().adapters(),
-                        Leaving.of(singles, inputs, first, places(going, rows, over, depth)));
+                        Leaving.of(singles, inputs, first, places(group, left)));
     }
 
-    /** Where some rows were among others. */
-    private static long[] places(
-            List<LoopedSegment> going, Depth rows, List<LoopedSegment> left, Depth next) {
-        RowEncoder before = rows.all();
-        RowEncoder after = next.all();
+    /** Where rows were among others, or, behind those, the slots where they are kept. */
+    private static long[] places(Group last, Group group) {
+        RowEncoder before = last.rows.all();
+        RowEncoder after = group.rows.all();
         return IntStream.range(0, after.tokens.length)
                 .mapToLong(row -> {
                     int owner = after.owners[row];
-                    return owner == RowEncoder.WINDOW
-                            ? before.inferenceRows + row - after.inferenceRows
-                            : before.firstRow(going.indexOf(left.get(owner))) + row - after.firstRow(owner);
+                    if (owner == RowEncoder.WINDOW) {
+                        return before.inferenceRows + row - after.inferenceRows;
+                    }
+                    LoopedSegment segment = group.segments.get(owner);
+                    int place = last.segments.indexOf(segment);
+                    return place < 0
+                            ? before.tokens.length + segment.segment().kvSlot()
+                            : before.firstRow(place) + row - after.firstRow(owner);
                 })
                 .toArray();
     }

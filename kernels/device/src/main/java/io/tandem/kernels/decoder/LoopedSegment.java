@@ -33,6 +33,11 @@ final class LoopedSegment {
         return segment;
     }
 
+    /** Loops that it has gone through in the iterations before. */
+    int done() {
+        return exit.done();
+    }
+
     /** The same rows, with what is wanted of them before the last loop: draws, if any of them may leave with one. */
     Segment asked() {
         boolean decides = IntStream.range(0, left.length)
@@ -77,6 +82,17 @@ final class LoopedSegment {
                 }
             }
         }
+    }
+
+    /** Takes what its only row gave behind the last loop. */
+    void finish(Draw draw) {
+        drawn[0] = draw;
+    }
+
+    /** What its only row has given, or that it goes on. */
+    Draw drawn() {
+        @Nullable Draw own = drawn[0];
+        return own == null ? Draw.goingOn(exit.done() + 1) : own;
     }
 
     /** Whether all rows have left. */

@@ -55,7 +55,7 @@ final class PrefixStart {
         Depth depth = Depth.of(text, PackWindows.NONE, PackRows.EMPTY, adapters, model.layers(), count);
         boolean mixed = adapters.activate(depth.all().adapterSlots);
         try (TensorScope call = scope.open()) {
-            CacheObject cache = script.newCache(call, weights, 1, count);
+            CacheObject cache = script.newCache(call, weights, 1, count, 0);
             Places places = new Places(
                     weights, cache, adapters.value(), adapters.singles(0, 0, depth), arena, script.newTeacher(call));
             new IterationCall(script, call, places, adapters, PackRows.EMPTY, model, mixed, false, 0)

@@ -82,7 +82,8 @@ public final class TorchScriptDecoder implements DeviceModel {
         owned = TensorScope.root();
         script = scripts.get();
         weights = new ModelLoader(script, checkpoint, model, limits, progress).load(owned);
-        cache = new CacheSlots(script, owned, weights, limits);
+        cache = new CacheSlots(
+                script, owned, weights, limits, model.recursion().isPresent());
         adapters = new AdapterSlots(script, owned, weights, layout, model, limits);
         prefixes = new WrittenPrefixes(script, owned, adapters, cache);
         lanes = new Lanes(limits.lanes(), inferenceLanes.threads());
@@ -291,27 +292,32 @@ public final class TorchScriptDecoder implements DeviceModel {
         int[][] rowSlots =
                 rows.stream().flatMap(part -> Arrays.stream(part.adapterSlots)).toArray(int[][]::new);
         boolean mixed = rowSlots.length > 0 && adapters.activate(rowSlots);
+        boolean together = TogetherCall.fits(inputs, model);
         List<Supplier<IterationOutputs>> calls = new ArrayList<>();
         for (int i = 0; i < rows.size(); i++) {
             PackLanes.Part part = split.parts().get(i);
             Depth depth = depths.get(i);
             long[] placed = virtual.get(i);
             List<SinglesObject> singles = adapters.singles(i, 0, depth);
-            calls.add(() -> run(part, depth, pack, placed, singles, mixed));
+            calls.add(() -> run(part, depth, pack, placed, singles, mixed, together));
         }
         List<IterationOutputs> outputs = split.even() ? lanes.together(calls) : lanes.inTurn(calls);
         packLanes = split.next();
         return split.join(outputs);
     }
 
-    /** @param mixed whether the rows of all lanes together differ in their adapters */
+    /**
+     * @param mixed whether the rows of all lanes together differ in their adapters
+     * @param together whether each row goes through one loop
+     */
     private IterationOutputs run(
             PackLanes.Part part,
             Depth depth,
             PackRows pack,
             long[] virtual,
             List<SinglesObject> singles,
-            boolean mixed) {
+            boolean mixed,
+            boolean together) {
         IterationOutputs outputs = new IterationOutputs(List.of(), List.of(), List.of(), SequenceScores.NONE, 0);
         try (TensorScope scope = owned.open()) {
             if (depth.all().tokens.length > 0) {
@@ -328,9 +334,14 @@ public final class TorchScriptDecoder implements DeviceModel {
                         mixed,
                         taught.isPresent(),
                         taught.map(Trainee::exitWeight).orElse(0.0));
-                outputs = LoopedCall.needed(part.segments())
-                        ? new LoopedCall(call, part.lane(), limits.contextTokens()).run(part, depth, virtual)
-                        : call.run(part.segments(), depth, virtual);
+                LoopedCall looped = new LoopedCall(call, part.lane(), limits.contextTokens(), limits.maxRank());
+                if (together) {
+                    outputs = new TogetherCall(looped).run(part.segments());
+                } else if (LoopedCall.needed(part.segments())) {
+                    outputs = looped.run(part);
+                } else {
+                    outputs = call.run(part.segments(), depth, virtual);
+                }
             }
             if (!part.windows().backward().isEmpty()) {
                 new BackwardCall(script, scope, weights, adapters, arena, teacher.value(), this::trainee)
