@@ -40,9 +40,9 @@ final class LoopedSegment {
 
     /** The same rows, with what is wanted of them before the last loop: draws, if any of them may leave with one. */
     Segment asked() {
-        boolean decides = IntStream.range(0, left.length)
-                .anyMatch(row -> left[row] == EarlyExit.NEVER && exit.loops()[row] == EarlyExit.WHEN_SURE);
-        return wanting(decides ? segment.samplings() : List.of());
+        boolean draws = IntStream.range(left.length - drawn.length, left.length)
+                .anyMatch(row -> left[row] == EarlyExit.NEVER && exit.loops()[row] != EarlyExit.NEVER);
+        return wanting(draws ? segment.samplings() : List.of());
     }
 
     /** The same rows, of which nothing is wanted. */
@@ -77,7 +77,7 @@ final class LoopedSegment {
                     : wanted == loops;
             if (leaves && left[row] == EarlyExit.NEVER) {
                 left[row] = loops;
-                if (wanted == EarlyExit.WHEN_SURE) {
+                if (draw >= 0) {
                     drawn[draw] = draws.get(draw).after(loops);
                 }
             }
