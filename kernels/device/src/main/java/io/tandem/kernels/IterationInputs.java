@@ -11,8 +11,16 @@ import java.util.Optional;
  * @param segments inference rows: a decode is a segment of one token, a prefill chunk one of several; so is a decode with a
  *     draft of the tokens after it
  * @param training rows of the current packs, if any
+ * @param oneLoop whether each row goes through one loop of a recursive model only, the one after those that it has done
+ *     (continuous depth-wise batching). Not for models with experts, and only if all segments are decode rows of which
+ *     nothing but the next token is wanted, and nothing trains
  */
-public record IterationInputs(List<Segment> segments, Optional<TrainingWork> training) {
+public record IterationInputs(List<Segment> segments, Optional<TrainingWork> training, boolean oneLoop) {
+
+    /** All loops. */
+    public IterationInputs(List<Segment> segments, Optional<TrainingWork> training) {
+        this(segments, training, false);
+    }
 
     /** Adapter slots of rows that use the base model alone. */
     public static final int[] BASE = {};

@@ -11,7 +11,7 @@ import java.util.Optional;
  * <p>Later loops have keys and values of a token that left early which are not those that it has in a prompt, where tokens go
  * through all loops, and so has every token behind it. Nobody else can use these.
  */
-final class Exits {
+public final class Exits {
     private final double threshold;
     /** Virtual tokens and prompt, which go through all loops. */
     private final int promptEnd;
@@ -19,6 +19,8 @@ final class Exits {
     private int[] loops = {};
 
     private int whole = Integer.MAX_VALUE;
+    /** Loops that the last token has gone through, while nothing is drawn behind it. */
+    private int done;
 
     Exits(double threshold, int promptEnd) {
         this.threshold = threshold;
@@ -54,13 +56,24 @@ final class Exits {
      * @return empty if all of them go through all loops
      */
     Optional<EarlyExit> of(int first, int end, int last) {
-        if (threshold >= 1 || end <= promptEnd) {
-            return Optional.empty();
-        }
         int[] own = new int[end - first];
-        for (int token = Math.max(first, promptEnd); token < end; token++) {
+        for (int token = Math.max(first, promptEnd); token < end && threshold < 1; token++) {
             own[token - first] = token < last ? loops[token - promptEnd] : EarlyExit.WHEN_SURE;
         }
-        return Optional.of(new EarlyExit(threshold, own)).filter(EarlyExit::matters);
+        return Optional.of(new EarlyExit(threshold, own, done)).filter(EarlyExit::matters);
+    }
+
+    /** The last token has gone through so many loops, and nothing is drawn behind it. */
+    public void goOn(int loops) {
+        done = loops;
+    }
+
+    int done() {
+        return done;
+    }
+
+    /** Whether it is worth running decode rows loop by loop: they may leave early, or are on their way. */
+    public boolean byLoops() {
+        return threshold < 1 || done > 0;
     }
 }

@@ -191,6 +191,11 @@ public final class Sequence {
         return exits.of(computed, computed + count + drafted, length - 1);
     }
 
+    /** After how many loops all of them leave it. */
+    public Exits exits() {
+        return exits;
+    }
+
     /** Whether its next row is one that gives a token, with everything before it in the cache. */
     public boolean decoding() {
         return pending() == 1 && computed > 0;
@@ -298,7 +303,7 @@ public final class Sequence {
 
     /** The most tokens that a draft of what follows its last token may have; 0 unless it decodes. */
     public int longestDraft() {
-        return decoding() ? Math.min(longestDraft, remaining() - 1) : 0;
+        return decoding() && exits.done() == 0 ? Math.min(longestDraft, remaining() - 1) : 0;
     }
 
     /** Whether its KV slot may hold the longest draft. */
@@ -355,6 +360,7 @@ public final class Sequence {
         kvSlot = NO_SLOT;
         adapterSlots = IterationInputs.BASE;
         computed = 0;
+        exits.goOn(0);
         suspended = true;
     }
 
@@ -365,6 +371,7 @@ public final class Sequence {
 
     public void advance(int count) {
         computed += count;
+        exits.goOn(0);
         if (lookup != null) {
             lookup.extend(tokens, computed);
         }

@@ -68,6 +68,9 @@ public final class IterationLoop {
     /** Of the model, 0 if it is not recursive. */
     private final int loops;
 
+    /** Whether its decode rows may run loop by loop. */
+    private final boolean depthwise;
+
     private ServingSpell spell = ServingSpell.NONE;
     private long iteration;
     private int failuresInARow;
@@ -94,6 +97,7 @@ public final class IterationLoop {
         this.targets = config.targets();
         this.speculation = config.speculation();
         this.loops = device.model().recursion().map(Recursion::loops).orElse(0);
+        this.depthwise = loops > 0 && device.model().experts().isEmpty();
         this.latency = new LatencyModel(device.memoryBoundRows());
         this.inference = new InferenceQueue(kv, adapters, copies, weights, this::ended);
         this.jobs = new JobQueue(device, config, nanoTime);
@@ -173,20 +177,24 @@ public final class IterationLoop {
             return false;
         }
         iteration++;
-        long predicted = latency.predictNanos(plan.features());
+        // What an iteration of one loop takes teaches nothing of others.
+        boolean oneLoop = depthwise && plan.byLoops();
+        long predicted = latency.predictNanos(plan.features()) / (oneLoop ? loops : 1);
         long alone = latency.predictNanos(plan.features().withoutWindow());
         long start = nanoTime.getAsLong();
         plan.chunks().forEach(chunk -> chunk.sequence().timeline().scheduled(start));
         IterationOutputs outputs;
         try {
-            outputs = device.run(PlanEncoder.encode(plan));
+            outputs = device.run(PlanEncoder.encode(plan, oneLoop));
             failuresInARow = 0;
         } catch (KernelException | IllegalArgumentException e) {
             fail(plan, e);
             return true;
         }
         long now = nanoTime.getAsLong();
-        latency.observe(plan.features(), now - start);
+        if (!oneLoop) {
+            latency.observe(plan.features(), now - start);
+        }
         boolean waits = plan.training().isEmpty() && training.isPresent();
         spell = waits ? spell.plus(now - start) : ServingSpell.NONE;
         Accepted accepted = apply(plan, outputs, now);
@@ -195,7 +203,7 @@ public final class IterationLoop {
     }
 
     /**
-     * Tokens of drafts that were right.
+     * Tokens of drafts that were right, less rows that go on in another iteration.
      *
      * @param bestEffort how many of them belong to best-effort requests
      * @param loops of a recursive model that they and the tokens of decode rows went through
@@ -223,13 +231,14 @@ public final class IterationLoop {
             if (seen > 0) {
                 chunk.sequence().observe(seen, observed.next());
             }
-            boolean decodes = chunk.sequence().decoding();
-            chunk.sequence().advance(chunk.tokens());
             if (chunk.draws() && chunk.sequence().request().options().pooled()) {
+                chunk.sequence().advance(chunk.tokens());
                 chunk.sequence().pool(states.next());
                 inference.end(chunk.sequence(), FinishReason.STOP, "");
             } else if (chunk.draws()) {
-                accepted = accepted.plus(apply(chunk, decodes, draws, now));
+                accepted = accepted.plus(apply(chunk, draws, now));
+            } else {
+                chunk.sequence().advance(chunk.tokens());
             }
         }
         plan.training().ifPresent(work -> jobs.apply(outputs, inference::trained));
@@ -240,12 +249,16 @@ public final class IterationLoop {
      * The drawn token, and those after the tokens of the draft for as long as these are what was drawn: then each was drawn
      * from what it follows. The first that differs is itself the answer's next token. What was computed of wrong tokens is
      * beyond the end of what counts as computed, and is overwritten.
-     *
-     * @param decodes whether the drawn token counts as decoded
      */
-    private Accepted apply(Chunk chunk, boolean decodes, Iterator<Draw> draws, long now) {
+    private Accepted apply(Chunk chunk, Iterator<Draw> draws, long now) {
         Draw drawn = draws.next();
-        int loops = decodes ? loops(drawn) : 0;
+        int own = chunk.sequence().bestEffort() ? 1 : 0;
+        if (drawn.goesOn()) {
+            chunk.sequence().exits().goOn(drawn.loops());
+            return new Accepted(-1, -own, 0);
+        }
+        int gone = chunk.sequence().decoding() ? loops(drawn) : 0;
+        chunk.sequence().advance(chunk.tokens());
         apply(chunk.sequence(), drawn, now);
         int accepted = 0;
         boolean right = true;
@@ -254,12 +267,12 @@ public final class IterationLoop {
             drawn = draws.next();
             if (right) {
                 chunk.sequence().advance(1);
-                loops += loops(drawn);
+                gone += loops(drawn);
                 apply(chunk.sequence(), drawn, now);
                 accepted++;
             }
         }
-        return new Accepted(accepted, chunk.sequence().bestEffort() ? accepted : 0, loops);
+        return new Accepted(accepted, own * accepted, gone);
     }
 
     /** That the token's row went through. */
@@ -334,7 +347,7 @@ public final class IterationLoop {
                 (long) (duration * training),
                 plan.features().decodeRows() + accepted.tokens(),
                 plan.features().draftRows(),
-                accepted.tokens(),
+                Math.max(0, accepted.tokens()),
                 plan.features().prefillRows(),
                 plan.features().forwardRows(),
                 Math.toIntExact(plan.features().backwardRowLayers()),

@@ -2,7 +2,6 @@ package io.tandem.scheduler.testing;
 
 import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.IterationInputs;
-import io.tandem.kernels.IterationInputs.EarlyExit;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Scoring;
 import io.tandem.kernels.IterationInputs.Segment;
@@ -27,13 +26,13 @@ import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
-import io.tandem.kernels.model.Recursion;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Predicate;
@@ -58,12 +57,11 @@ public final class FakeDevice implements DeviceModel {
     private final ToDoubleFunction<IterationInputs> millis;
     private final long[][] written;
     private final int[][] given;
-    private final int[][] left;
+    private final FakeLoops loops;
     private final Adapter[] slots;
     private final Map<Integer, FakeTrainee> trainees = new TreeMap<>();
     private final FakeArena arena = new FakeArena();
     private int surprises = 1;
-    private int loops = 1;
     private long nanos;
     private int failures;
     private int latest = -1;
@@ -79,7 +77,7 @@ public final class FakeDevice implements DeviceModel {
         this.millis = millis;
         this.written = new long[limits.kvSlots()][limits.contextTokens()];
         this.given = new int[limits.kvSlots()][limits.contextTokens()];
-        this.left = new int[limits.kvSlots()][limits.contextTokens()];
+        this.loops = new FakeLoops(limits.kvSlots(), limits.contextTokens());
         this.slots = new Adapter[limits.adapterSlots()];
     }
 
@@ -95,7 +93,7 @@ public final class FakeDevice implements DeviceModel {
 
     /** The model becomes a recursive one, and how sure it is after a loop is as random as its text. */
     public void loops(int count) {
-        loops = count;
+        loops.count(count);
     }
 
     public long nanoTime() {
@@ -144,7 +142,7 @@ public final class FakeDevice implements DeviceModel {
                 .architecture("Fake")
                 .maxPositions(limits.contextTokens())
                 .tied(true);
-        return (loops > 1 ? model.recursion(new Recursion(loops, 0)) : model).build();
+        return loops.of(model).build();
     }
 
     @Override
@@ -303,6 +301,7 @@ public final class FakeDevice implements DeviceModel {
             throw new KernelException("no luck with token " + broken, new IllegalStateException());
         }
         int rows = inputs.segments().stream().mapToInt(s -> s.tokens().length).sum();
+        require(!inputs.oneLoop() || inputs.training().isEmpty(), "windows go through all loops");
         require(
                 inputs.segments().stream().map(Segment::kvSlot).distinct().count()
                         == inputs.segments().size(),
@@ -322,9 +321,14 @@ public final class FakeDevice implements DeviceModel {
                 observed.add(observed(segment, end));
             }
             int at = end - segment.samplings().size();
+            Optional<Draw> going = loops.run(segment, inputs.oneLoop());
+            if (going.isPresent()) {
+                draws.add(going.get());
+                continue;
+            }
             for (Sampling sampling : segment.samplings()) {
                 draws.add(draw(written[segment.kvSlot()][at], given[segment.kvSlot()][at], sampling)
-                        .after(left[segment.kvSlot()][at]));
+                        .after(loops.after(segment.kvSlot(), at)));
                 at++;
             }
         }
@@ -365,30 +369,13 @@ public final class FakeDevice implements DeviceModel {
         for (int token : segment.tokens()) {
             state = (state * 31 + token) * 0x9E3779B97F4A7C15L + stack;
             state = (state ^ (state >>> 29)) | 1;
-            int after = leaves(segment, at - segment.start(), state);
-            // What later loops have of it is something else.
-            state += 2L * after;
+            // What later loops have of a row that leaves early is something else.
+            state += 2L * loops.leave(segment, at, state);
             given[segment.kvSlot()][at] = token;
-            left[segment.kvSlot()][at] = after;
             slot[at++] = state;
         }
         Arrays.fill(slot, at, slot.length, 0);
         return state;
-    }
-
-    /** After how many loops a row leaves. */
-    private int leaves(Segment segment, int row, long state) {
-        int wanted = segment.exit().map(exit -> exit.loops()[row]).orElse(EarlyExit.NEVER);
-        require(wanted < loops && (wanted == EarlyExit.NEVER || loops > 1), "a row leaves after " + wanted + " loops");
-        if (wanted != EarlyExit.WHEN_SURE) {
-            return wanted;
-        }
-        require(row >= segment.tokens().length - segment.samplings().size(), "a row without a draw may leave");
-        double threshold = segment.exit().orElseThrow().threshold();
-        return IntStream.range(1, loops)
-                .filter(loop -> Math.floorMod(state >>> (8 * loop), 100) >= 100 * threshold)
-                .findFirst()
-                .orElse(EarlyExit.NEVER);
     }
 
     /** Virtual tokens come first, all of them and no others. */

@@ -27,18 +27,20 @@ import java.util.stream.Collectors;
  */
 record TogetherCall(LoopedCall looped) {
 
-    /** Whether an iteration is of this kind: nothing but decode rows, some of which may leave early or go on. */
-    static boolean fits(IterationInputs inputs, ModelConfig model) {
-        return inputs.training().isEmpty()
-                && model.experts().isEmpty()
-                && LoopedCall.needed(inputs.segments())
-                && inputs.segments().stream().allMatch(TogetherCall::decodes);
+    /** @throws IllegalArgumentException if rows of the iteration cannot go through one loop only */
+    static void check(IterationInputs inputs, ModelConfig model) {
+        if (model.recursion().isEmpty()
+                || model.experts().isPresent()
+                || inputs.training().isPresent()
+                || !inputs.segments().stream().allMatch(TogetherCall::decodes)) {
+            throw new IllegalArgumentException(
+                    "only decode rows of recursive models without experts go through one loop alone");
+        }
     }
 
     private static boolean decodes(Segment segment) {
         return segment.tokens().length == 1
                 && segment.tokens()[0] >= 0
-                && segment.start() > 0
                 && segment.samplings().size() == 1
                 && segment.scoring().isEmpty()
                 && !segment.pooled()

@@ -279,6 +279,9 @@ public final class TorchScriptDecoder implements DeviceModel {
                 : inferenceLanes.split(inputs.segments(), packLanes);
         int capacity = limits.contextTokens();
         IterationCheck.check(inputs.segments(), adapters);
+        if (inputs.oneLoop()) {
+            TogetherCall.check(inputs, model);
+        }
         List<Depth> depths = split.parts().stream()
                 .map(part -> Depth.of(part.segments(), part.windows(), pack, adapters, model.layers(), capacity))
                 .toList();
@@ -292,14 +295,13 @@ public final class TorchScriptDecoder implements DeviceModel {
         int[][] rowSlots =
                 rows.stream().flatMap(part -> Arrays.stream(part.adapterSlots)).toArray(int[][]::new);
         boolean mixed = rowSlots.length > 0 && adapters.activate(rowSlots);
-        boolean together = TogetherCall.fits(inputs, model);
         List<Supplier<IterationOutputs>> calls = new ArrayList<>();
         for (int i = 0; i < rows.size(); i++) {
             PackLanes.Part part = split.parts().get(i);
             Depth depth = depths.get(i);
             long[] placed = virtual.get(i);
             List<SinglesObject> singles = adapters.singles(i, 0, depth);
-            calls.add(() -> run(part, depth, pack, placed, singles, mixed, together));
+            calls.add(() -> run(part, depth, pack, placed, singles, mixed, inputs.oneLoop()));
         }
         List<IterationOutputs> outputs = split.even() ? lanes.together(calls) : lanes.inTurn(calls);
         packLanes = split.next();
@@ -308,7 +310,7 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     /**
      * @param mixed whether the rows of all lanes together differ in their adapters
-     * @param together whether each row goes through one loop
+     * @param oneLoop whether each row goes through one loop only
      */
     private IterationOutputs run(
             PackLanes.Part part,
@@ -317,7 +319,7 @@ public final class TorchScriptDecoder implements DeviceModel {
             long[] virtual,
             List<SinglesObject> singles,
             boolean mixed,
-            boolean together) {
+            boolean oneLoop) {
         IterationOutputs outputs = new IterationOutputs(List.of(), List.of(), List.of(), SequenceScores.NONE, 0);
         try (TensorScope scope = owned.open()) {
             if (depth.all().tokens.length > 0) {
@@ -335,7 +337,7 @@ public final class TorchScriptDecoder implements DeviceModel {
                         taught.isPresent(),
                         taught.map(Trainee::exitWeight).orElse(0.0));
                 LoopedCall looped = new LoopedCall(call, part.lane(), limits.contextTokens(), limits.maxRank());
-                if (together) {
+                if (oneLoop) {
                     outputs = new TogetherCall(looped).run(part.segments());
                 } else if (LoopedCall.needed(part.segments())) {
                     outputs = looped.run(part);

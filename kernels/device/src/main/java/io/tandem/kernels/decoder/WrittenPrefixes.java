@@ -49,7 +49,7 @@ final class WrittenPrefixes {
         List<Segment> rest = inputs.segments().stream()
                 .flatMap(segment -> rest(segment).stream())
                 .toList();
-        return new IterationInputs(rest, inputs.training());
+        return new IterationInputs(rest, inputs.training(), inputs.oneLoop());
     }
 
     private Optional<Segment> rest(Segment segment) {
