@@ -3,6 +3,7 @@ package io.tandem.scheduler;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.scheduler.SchedulerConfig.Speculation;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.inference.FinishReason;
 import io.tandem.scheduler.inference.InferenceRequest;
@@ -92,6 +93,29 @@ class EarlyExitSimulationTest {
         plain.engine.submit(Scenario.request(1, prompt, 101), new RecordingSink());
         plain.runDry();
         assertThat(sum(plain, IterationReport::loops)).isZero();
+    }
+
+    /** Who has left goes on with its next token at once, while others are in later loops. */
+    @Test
+    void nobodyWaitsForTheLoopsOfOthers() {
+        SchedulerConfig config = Scenario.config(20, 64, 0, 1000, 10, 128, Speculation.NONE);
+        int[] alone = new int[6];
+        Scenario together = scenario(config);
+        for (int id = 0; id < 6; id++) {
+            int[] prompt = {id, 5, 6};
+            InferenceRequest request = leaving(Scenario.request(id, prompt, 101), prompt, 0.5);
+            together.engine.submit(request, new RecordingSink());
+            Scenario own = scenario(config);
+            own.engine.submit(request, new RecordingSink());
+            own.runDry();
+            alone[id] = own.reports.size();
+            assertThat(alone[id]).isEqualTo(1 + sum(own, IterationReport::loops));
+            assertThat(sum(own, IterationReport::decodeTokens)).isEqualTo(100);
+        }
+        together.runDry();
+        assertThat(together.reports)
+                .hasSizeLessThanOrEqualTo(1 + Arrays.stream(alone).max().orElseThrow());
+        assertThat(sum(together, IterationReport::decodeTokens)).isEqualTo(600);
     }
 
     /** What comes of a token that left early is no part of a prompt that has it. */
