@@ -69,10 +69,7 @@ class EarlyExitSimulationTest {
     }
 
     private static int[] joined(int[] prompt, List<Integer> answer, int... more) {
-        return Stream.of(
-                        Arrays.stream(prompt),
-                        answer.stream().mapToInt(token -> token),
-                        Arrays.stream(more))
+        return Stream.of(Arrays.stream(prompt), answer.stream().mapToInt(token -> token), Arrays.stream(more))
                 .flatMapToInt(tokens -> tokens)
                 .toArray();
     }
@@ -177,7 +174,8 @@ class EarlyExitSimulationTest {
             if (id > 0 && random.nextBoolean()) {
                 // Goes on where another is, or with its next turn.
                 int other = random.nextInt(id);
-                int[] next = joined(requests.get(other).prompt(), sinks.get(other).tokens(), random.nextInt(1000));
+                int[] next =
+                        joined(requests.get(other).prompt(), sinks.get(other).tokens(), random.nextInt(1000));
                 prompt = next.length < 300 ? next : prompt;
             }
             double threshold = random.nextInt(3) == 0 ? 1 : random.nextDouble();

@@ -45,12 +45,12 @@ public record IterationOutputs(
      * @param loops after how many loops of a recursive model its row left; 0 if it went through all layers
      */
     public record Draw(int token, float logprob, int[] topTokens, float[] topLogprobs, int loops) {
+        private static final int NOT_YET = -2;
+
         /** After all layers. */
         public Draw(int token, float logprob, int[] topTokens, float[] topLogprobs) {
             this(token, logprob, topTokens, topLogprobs, 0);
         }
-
-        private static final int NOT_YET = -2;
 
         /** What comes of a row that has gone through so many loops, and goes on in another iteration. */
         public static Draw goingOn(int loops) {

@@ -82,7 +82,6 @@ public record SamplingParams(
 
     /** The same with another seed. */
     public SamplingParams withSeed(long other) {
-        return new SamplingParams(
-                temperature, topK, topP, minP, other, penalties, logitBias, topLogprobs, earlyExit);
+        return new SamplingParams(temperature, topK, topP, minP, other, penalties, logitBias, topLogprobs, earlyExit);
     }
 }

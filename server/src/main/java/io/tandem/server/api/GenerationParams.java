@@ -127,10 +127,12 @@ public record GenerationParams(
     }
 
     private static double earlyExit(JsonBody body, RequestBounds bounds) {
-        double threshold = body.optionalNumber("early_exit").orElse(bounds.sampling().earlyExit());
+        double threshold =
+                body.optionalNumber("early_exit").orElse(bounds.sampling().earlyExit());
         if (threshold < 1 && !bounds.recursive()) {
             throw body.invalid(
-                    "early_exit", "must be 1, or left out: this model is not a recursive one, whose tokens leave early.");
+                    "early_exit",
+                    "must be 1, or left out: this model is not a recursive one, whose tokens leave early.");
         }
         return threshold;
     }

@@ -95,8 +95,7 @@ public final class ConfigLoader {
                     values.text("model").map(Path::of).orElseGet(() -> home.resolve("config/models/sample")),
                     values.text("model-name"),
                     new SamplingConfig(
-                            modelSampling(values),
-                            values.number("early-exit", SamplingConfig.DEFAULT.earlyExit())),
+                            modelSampling(values), values.number("early-exit", SamplingConfig.DEFAULT.earlyExit())),
                     new ParserConfig(
                             constant(values, "tool-parser", ParserConfig.Tools.class, ParserConfig.Tools.AUTO),
                             constant(

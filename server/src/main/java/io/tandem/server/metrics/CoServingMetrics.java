@@ -41,8 +41,7 @@ public final class CoServingMetrics implements IterationListener {
         ttft = timer(registry, "tandem.request.ttft", "from a request's arrival to its first token");
         itl = timer(registry, "tandem.request.itl", "between two tokens of an answer");
         decode = tokens(registry, "decode");
-        loops = counter(
-                registry, "tandem.decode.loops", "loops of a recursive model that decoded tokens went through");
+        loops = counter(registry, "tandem.decode.loops", "loops of a recursive model that decoded tokens went through");
         drafted = counter(registry, "tandem.speculation.drafted", "tokens that ran as drafts of what follows");
         accepted = counter(registry, "tandem.speculation.accepted", "tokens of drafts that were right");
         prefill = tokens(registry, "prefill");

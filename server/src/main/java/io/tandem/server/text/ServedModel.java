@@ -31,12 +31,12 @@ public record ServedModel(
 
     /** What requests are read by. */
     public RequestBounds bounds() {
-        return new RequestBounds(shape.vocab(), contextTokens, sampling, shape.recursion().isPresent());
+        return new RequestBounds(
+                shape.vocab(), contextTokens, sampling, shape.recursion().isPresent());
     }
 
     /** The same with other sampling defaults. */
     public ServedModel withSampling(SamplingDefaults other) {
-        return new ServedModel(
-                name, shape, contextTokens, tokenizer, template, stopTokens, other, identity, created);
+        return new ServedModel(name, shape, contextTokens, tokenizer, template, stopTokens, other, identity, created);
     }
 }

@@ -17,12 +17,12 @@ import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.learning.DasPolicy;
-import io.tandem.kernels.adapter.learning.TeacherPolicy;
 import io.tandem.kernels.adapter.learning.IstPolicy;
 import io.tandem.kernels.adapter.learning.LearningPolicy;
 import io.tandem.kernels.adapter.learning.LightPeftPolicy;
 import io.tandem.kernels.adapter.learning.PdpPolicy;
 import io.tandem.kernels.adapter.learning.SptPolicy;
+import io.tandem.kernels.adapter.learning.TeacherPolicy;
 import io.tandem.kernels.adapter.method.AloraMethod;
 import io.tandem.kernels.adapter.method.BiasedMethod;
 import io.tandem.kernels.adapter.method.BottleneckMethod;
@@ -228,6 +228,8 @@ class JobSpecTest {
         assertThat(spec("\"learns\":{\"type\":\"ist\"}").learning()).isEqualTo(new IstPolicy(0.25, 10));
         assertThat(spec("\"learns\":{\"type\":\"das\"}").learning()).isEqualTo(new DasPolicy(0.25, 0.3, 10));
         assertThat(spec("\"learns\":{\"type\":\"teacher\"}").learning()).isEqualTo(new TeacherPolicy(0));
+        assertThat(spec("\"peft\":\"l4q\",\"learns\":{\"type\":\"teacher\"}").learning())
+                .isEqualTo(new TeacherPolicy(0));
         assertThat(spec("\"learns\":{\"type\":\"teacher\",\"exit_weight\":0.1}").learning())
                 .isEqualTo(new TeacherPolicy(0.1));
         assertThat(spec("\"peft\":\"ia3\",\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3}")

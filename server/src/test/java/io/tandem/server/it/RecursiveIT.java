@@ -65,7 +65,9 @@ class RecursiveIT {
     }
 
     private static int early(JsonNode completion) {
-        return completion.at("/usage/completion_tokens_details/early_exit_tokens").asInt(-1);
+        return completion
+                .at("/usage/completion_tokens_details/early_exit_tokens")
+                .asInt(-1);
     }
 
     private static double metric(RunningServer server, String name) throws Exception {
@@ -106,8 +108,8 @@ class RecursiveIT {
             assertThat(answer(several)).isEqualTo(answer(drawn));
             assertThat(early(several)).isEqualTo(3 * 19);
             StringBuilder streamed = new StringBuilder();
-            for (JsonNode event : server.events(server.post(
-                    "/v1/completions", body(",\"temperature\":0,\"early_exit\":1e-9,\"stream\":true")))) {
+            for (JsonNode event : server.events(
+                    server.post("/v1/completions", body(",\"temperature\":0,\"early_exit\":1e-9,\"stream\":true")))) {
                 streamed.append(event.at("/choices/0/text").asText());
             }
             assertThat(streamed.toString()).isEqualTo(answer(always));
@@ -118,8 +120,7 @@ class RecursiveIT {
                             + "\"structured_outputs\":{\"choice\":[\"abcdefghij\"]}}"));
             assertThat(early(forced)).isPositive();
             assertThat(server.json(server.post(
-                                    "/v1/responses",
-                                    "{\"model\":\"tiny\",\"input\":\"Hello\",\"early_exit\":1e-9}"))
+                                    "/v1/responses", "{\"model\":\"tiny\",\"input\":\"Hello\",\"early_exit\":1e-9}"))
                             .at("/usage/output_tokens_details/early_exit_tokens")
                             .asInt())
                     .isPositive();
@@ -135,14 +136,14 @@ class RecursiveIT {
                     .isEqualTo(-1);
         }
         Path plain = directory.resolve("base");
-        assertThatThrownBy(() ->
-                        RunningServer.start(Files.createDirectory(directory.resolve("two")), plain, 0.9))
+        assertThatThrownBy(() -> RunningServer.start(Files.createDirectory(directory.resolve("two")), plain, 0.9))
                 .isInstanceOf(ConfigException.class)
                 .hasMessage("early-exit is 0.9, but the model is not a recursive one, whose tokens leave early;"
                         + " see tandem recurse");
         try (RunningServer server = RunningServer.start(Files.createDirectory(directory.resolve("three")), plain)) {
             String named = ",\"early_exit\":";
-            assertThat(server.post("/v1/completions", body(named + 1).replace("tiny", "base")).statusCode())
+            assertThat(server.post("/v1/completions", body(named + 1).replace("tiny", "base"))
+                            .statusCode())
                     .isEqualTo(200);
             HttpResponse<String> refused =
                     server.post("/v1/completions", body(named + 0.9).replace("tiny", "base"));

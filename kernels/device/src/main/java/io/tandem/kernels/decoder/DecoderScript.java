@@ -218,7 +218,8 @@ final class DecoderScript {
 
     SinglesObject newSingles(TensorScope owner, AdaptersObject adapters, Singles singles) {
         try (TensorScope call = owner.open()) {
-            return new SinglesObject(script.call(owner, "new_singles", Arguments.after(singles.values(call), adapters.value())));
+            return new SinglesObject(
+                    script.call(owner, "new_singles", Arguments.after(singles.values(call), adapters.value())));
         }
     }
 
@@ -447,7 +448,8 @@ final class DecoderScript {
     }
 
     void gatherGradients(TensorScope call, OptimizerObject optimizer, Gradients gradients, Range regions) {
-        script.call(call, "gather_gradients", Arguments.after(regions.values(call), optimizer.value(), gradients.value()));
+        script.call(
+                call, "gather_gradients", Arguments.after(regions.values(call), optimizer.value(), gradients.value()));
     }
 
     StepObject beginStep(

@@ -182,8 +182,7 @@ interface IterationArguments {
      * @param exits the layers that get the gradients of what would be drawn behind each loop but the last; none if that
      *     does not learn
      */
-    record Backward(
-            int lane, long[] units, long[] learned, long[] embedded, int first, boolean taught, long[] exits)
+    record Backward(int lane, long[] units, long[] learned, long[] embedded, int first, boolean taught, long[] exits)
             implements Arguments {
         /** In the script's order. */
         IValue[] values(TensorScope call) {

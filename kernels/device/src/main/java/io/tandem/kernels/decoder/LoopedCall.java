@@ -27,16 +27,17 @@ import java.util.stream.IntStream;
  */
 record LoopedCall(IterationCall call, int lane, int capacity, int maxVirtual) {
 
-    /** Whether any row may leave. */
+    /** Whether any row may leave, or goes on after some loops. */
     static boolean needed(List<Segment> segments) {
-        return segments.stream().anyMatch(segment -> segment.exit().filter(EarlyExit::matters).isPresent());
+        return segments.stream()
+                .anyMatch(segment -> segment.exit().filter(EarlyExit::matters).isPresent());
     }
 
     /** Rows that have gone through some loops before join the others at the next one. */
     IterationOutputs run(PackLanes.Part part) {
-        List<LoopedSegment> all = part.segments().stream().map(LoopedSegment::new).toList();
-        PassageObject passage =
-                loops().newPassage(call.scope(), call.places().model());
+        List<LoopedSegment> all =
+                part.segments().stream().map(LoopedSegment::new).toList();
+        PassageObject passage = loops().newPassage(call.scope(), call.places().model());
         Group last = new Group(List.of(), depth(List.of(), PackWindows.NONE));
         for (int loop = 1; loop < count(); loop++) {
             Group group = next(last, all, part.windows(), loop);
@@ -48,8 +49,8 @@ record LoopedCall(IterationCall call, int lane, int capacity, int maxVirtual) {
                 Inputs inputs = call.inputs(group.rows, sampling, virtual);
                 leave(group.segments, asked, sampling, iterate(passage, last, group, inputs, loop), loop);
                 keep(passage, group, loop);
+                last = group;
             }
-            last = group;
         }
         Group group = next(last, all, part.windows(), count());
         if (group.isEmpty()) {

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -115,8 +116,12 @@ final class LoopedSegment {
         List<Draw> draws = new ArrayList<>();
         for (LoopedSegment own : segments) {
             for (@Nullable Draw early : own.drawn) {
-                Draw late = own.isOver() ? null : rest.next();
-                draws.add(early != null ? early : late);
+                if (own.isOver()) {
+                    draws.add(Objects.requireNonNull(early));
+                } else {
+                    Draw late = rest.next();
+                    draws.add(early == null ? late : early);
+                }
             }
         }
         return new IterationOutputs(

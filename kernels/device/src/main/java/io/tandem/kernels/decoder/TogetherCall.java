@@ -85,9 +85,9 @@ record TogetherCall(LoopedCall looped) {
                 .toList();
         SamplingRows sampling = call.sampling(asked, group.rows());
         Inputs inputs = call.inputs(group.rows(), sampling, new long[0]);
-        PassageObject passage = looped.loops().newPassage(call.scope(), call.places().model());
-        List<SinglesObject> singles =
-                call.adapters().singles(looped.lane(), 2 * looped.count() + loop, group.rows());
+        PassageObject passage =
+                looped.loops().newPassage(call.scope(), call.places().model());
+        List<SinglesObject> singles = call.adapters().singles(looped.lane(), 2 * looped.count() + loop, group.rows());
         looped.loops()
                 .enter(
                         call.scope(),

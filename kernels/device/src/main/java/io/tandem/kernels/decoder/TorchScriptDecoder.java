@@ -82,8 +82,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         owned = TensorScope.root();
         script = scripts.get();
         weights = new ModelLoader(script, checkpoint, model, limits, progress).load(owned);
-        cache = new CacheSlots(
-                script, owned, weights, limits, model.recursion().isPresent());
+        cache = new CacheSlots(script, owned, weights, limits, model.recursion().isPresent());
         adapters = new AdapterSlots(script, owned, weights, layout, model, limits);
         prefixes = new WrittenPrefixes(script, owned, adapters, cache);
         lanes = new Lanes(limits.lanes(), inferenceLanes.threads());
@@ -323,8 +322,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         IterationOutputs outputs = new IterationOutputs(List.of(), List.of(), List.of(), SequenceScores.NONE, 0);
         try (TensorScope scope = owned.open()) {
             if (depth.all().tokens.length > 0) {
-                Places places =
-                        new Places(weights, cache.value(), adapters.value(), singles, arena, teacher.value());
+                Places places = new Places(weights, cache.value(), adapters.value(), singles, arena, teacher.value());
                 Optional<Trainee> taught = taught(pack);
                 IterationCall call = new IterationCall(
                         script,

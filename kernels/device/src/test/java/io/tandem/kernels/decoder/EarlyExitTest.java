@@ -90,8 +90,9 @@ class EarlyExitTest {
         int[] loops(int first, int end) {
             int[] loops = new int[end - first];
             for (int row = first; row < end; row++) {
-                loops[row - first] =
-                        row < prompt.length ? 0 : draws.get(row - prompt.length + 1).loops();
+                loops[row - first] = row < prompt.length
+                        ? 0
+                        : draws.get(row - prompt.length + 1).loops();
             }
             return loops;
         }
@@ -125,7 +126,8 @@ class EarlyExitTest {
         adapters.put(LORA, TinyAdapters.random(device.model(), LoraConfig.allLinears(), 4, 1));
         adapters.put(
                 SKIPPING,
-                TinyAdapters.random(device.model(), LoraConfig.allLinears(), 3, 2).skipping(Set.of(1, 4)));
+                TinyAdapters.random(device.model(), LoraConfig.allLinears(), 3, 2)
+                        .skipping(Set.of(1, 4)));
         adapters.forEach(device::putAdapter);
         return device;
     }
@@ -204,7 +206,12 @@ class EarlyExitTest {
             int[] prompt = Devices.tokens(random, 3 + random.nextInt(12), VOCAB);
             double threshold = 0.05 + 0.9 * random.nextDouble();
             Optional<Answer> answer = expected(reference, model, prompt, slot, threshold)
-                    .filter(own -> own.draws().stream().skip(1).map(Draw::loops).distinct().count() == loops);
+                    .filter(own -> own.draws().stream()
+                                    .skip(1)
+                                    .map(Draw::loops)
+                                    .distinct()
+                                    .count()
+                            == loops);
             if (answer.isPresent()) {
                 return answer.get();
             }
@@ -347,8 +354,8 @@ class EarlyExitTest {
         ModelFiles files = files(loops);
         try (TorchScriptDecoder device = load(files, lanes)) {
             ReferenceDecoder reference = reference(files, device.model());
-            List<Answer> answers = List.of(
-                    mixed(reference, device.model(), null), mixed(reference, device.model(), SKIPPING));
+            List<Answer> answers =
+                    List.of(mixed(reference, device.model(), null), mixed(reference, device.model(), SKIPPING));
             List<Segment> prompts = new ArrayList<>();
             for (int i = 0; i < answers.size(); i++) {
                 Answer answer = answers.get(i);
@@ -374,8 +381,8 @@ class EarlyExitTest {
                     }
                     segments.add(segment(i, start, tokens, answer.slots(), samplings, exit(answer.threshold(), sure)));
                 }
-                List<Draw> draws =
-                        device.run(new IterationInputs(segments, Optional.empty())).draws();
+                List<Draw> draws = device.run(new IterationInputs(segments, Optional.empty()))
+                        .draws();
                 for (int i = 0; i < answers.size(); i++) {
                     for (int j = 0; j < drafted; j++) {
                         assertEqual(
@@ -397,8 +404,8 @@ class EarlyExitTest {
             device.run(new IterationInputs(List.of(prompt), Optional.empty()));
             Sampling one = Devices.scored(device).among(new long[] {1L << 17});
             Sampling two = Devices.scored(device).among(new long[] {1L << 17 | 1L << 18});
-            Sampling likely = new Sampling(
-                    1, 0, 1, 0, 0.5, Sampling.GREEDY.repetition(), new int[] {3}, new float[] {100}, -1);
+            Sampling likely =
+                    new Sampling(1, 0, 1, 0, 0.5, Sampling.GREEDY.repetition(), new int[] {3}, new float[] {100}, -1);
             List<Draw> draws = Stream.of(one, two, likely)
                     .map(sampling -> decode(device, 7, sampling, 0.999))
                     .toList();
@@ -417,7 +424,9 @@ class EarlyExitTest {
             int[] sure = {EarlyExit.WHEN_SURE};
             Optional<EarlyExit> exit = Optional.of(new EarlyExit(threshold, sure, draw.loops()));
             Segment row = segment(0, start, new int[] {1}, IterationInputs.BASE, List.of(sampling), exit);
-            draw = device.run(new IterationInputs(List.of(row), Optional.empty(), true)).draws().get(0);
+            draw = device.run(new IterationInputs(List.of(row), Optional.empty(), true))
+                    .draws()
+                    .get(0);
         }
         return draw;
     }
@@ -455,8 +464,38 @@ class EarlyExitTest {
                     "scores",
                     new float[] {alone.scored().get(0).get(2).logprob()},
                     new float[] {beside.scored().get(0).get(2).logprob()});
-            Tolerances.FLOAT32_LOGITS.check("state", alone.states().get(0), beside.states().get(0));
-            Tolerances.FLOAT32_LOGITS.check("inputs", alone.observed().get(0), beside.observed().get(0));
+            Tolerances.FLOAT32_LOGITS.check(
+                    "state", alone.states().get(0), beside.states().get(0));
+            Tolerances.FLOAT32_LOGITS.check(
+                    "inputs", alone.observed().get(0), beside.observed().get(0));
+        }
+    }
+
+    /** A row that has done some loops joins others that have left before, or go on. */
+    @ParameterizedTest
+    @CsvSource({"1", "2", "-1", "0"})
+    void rowsJoinAtTheirLoop(int other) throws IOException {
+        try (TorchScriptDecoder device = load(files(3), 1)) {
+            List<Sampling> scored = List.of(Devices.scored(device));
+            Draw expected = Devices.run(
+                            device, segment(4, 0, new int[] {5}, new int[] {LORA}, scored, Optional.empty()))
+                    .draws()
+                    .get(0);
+            for (int done = 1; done < 3; done++) {
+                for (int i = 0; i < done; i++) {
+                    EarlyExit exit = new EarlyExit(1, new int[1], i);
+                    Segment own = segment(0, 0, new int[] {5}, new int[] {LORA}, scored, Optional.of(exit));
+                    assertThat(device.run(new IterationInputs(List.of(own), Optional.empty(), true)).draws())
+                            .allMatch(Draw::goesOn);
+                }
+                EarlyExit exit = new EarlyExit(1, new int[1], done);
+                Segment joins = segment(0, 0, new int[] {5}, new int[] {LORA}, scored, Optional.of(exit));
+                Segment beside =
+                        segment(2, 0, new int[] {9}, IterationInputs.BASE, scored, exit(1e-9, other));
+                List<Draw> draws = Devices.run(device, joins, beside).draws();
+                assertEqual(draws.get(0), withScores(expected));
+                assertThat(draws.get(1).loops()).isEqualTo(Math.abs(other));
+            }
         }
     }
 
@@ -486,7 +525,8 @@ class EarlyExitTest {
             }
             double loss = Devices.train(device, new int[] {TRAINEE}, pack, random, beside);
             assertThat(Math.abs(loss - alone)).isLessThan(FLOAT32_RELATIVE * alone);
-            assertThat(SkippedLayersTest.error(expected, device.gradients(TRAINEE))).isLessThan(FLOAT32_RELATIVE);
+            assertThat(SkippedLayersTest.error(expected, device.gradients(TRAINEE)))
+                    .isLessThan(FLOAT32_RELATIVE);
         }
     }
 
@@ -494,11 +534,12 @@ class EarlyExitTest {
     @Test
     void worksOnAnotherDevice() throws IOException {
         KernelsConfig limits = Devices.limits(Dtype.FLOAT32, 1, 128, Stash.KEEP);
-        try (TorchScriptDecoder device = TorchScriptDecoder.load(
-                files(3), limits, () -> MetaScript.load(text -> text), LoadProgress.NONE)) {
+        try (TorchScriptDecoder device =
+                TorchScriptDecoder.load(files(3), limits, () -> MetaScript.load(text -> text), LoadProgress.NONE)) {
             device.putAdapter(
                     SKIPPING,
-                    TinyAdapters.random(device.model(), LoraConfig.allLinears(), 3, 2).skipping(Set.of(1, 4)));
+                    TinyAdapters.random(device.model(), LoraConfig.allLinears(), 3, 2)
+                            .skipping(Set.of(1, 4)));
             List<Draw> draws = Devices.run(
                             device,
                             segment(
@@ -519,7 +560,8 @@ class EarlyExitTest {
                 int[] slots = slot == 1 ? IterationInputs.BASE : new int[] {SKIPPING};
                 rows.add(segment(slot, 5, new int[] {1}, slots, List.of(Sampling.GREEDY), Optional.of(exit)));
             }
-            assertThat(device.run(new IterationInputs(rows, Optional.empty(), true)).draws())
+            assertThat(device.run(new IterationInputs(rows, Optional.empty(), true))
+                            .draws())
                     .extracting(Draw::goesOn)
                     .containsExactly(false, true, false);
         }
@@ -547,15 +589,7 @@ class EarlyExitTest {
     private static void refused(
             TorchScriptDecoder device, String why, List<Sampling> samplings, int observed, Optional<EarlyExit> exit) {
         Segment segment = new Segment(
-                0,
-                0,
-                new int[] {1, 2},
-                IterationInputs.BASE,
-                samplings,
-                Optional.empty(),
-                false,
-                observed,
-                exit);
+                0, 0, new int[] {1, 2}, IterationInputs.BASE, samplings, Optional.empty(), false, observed, exit);
         assertThatThrownBy(() -> Devices.run(device, segment))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage(why);

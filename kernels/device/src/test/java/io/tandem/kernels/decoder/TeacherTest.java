@@ -8,6 +8,7 @@ import io.tandem.kernels.IterationInputs.EarlyExit;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.LoadProgress;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
@@ -18,6 +19,9 @@ import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.recursion.RecursiveConversion;
+import io.tandem.kernels.recursion.SharedWeights;
+import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
@@ -26,15 +30,11 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Random;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import io.tandem.kernels.LoadProgress;
-import io.tandem.kernels.recursion.RecursiveConversion;
-import io.tandem.kernels.recursion.SharedWeights;
-import io.tandem.kernels.source.ModelSource;
-import java.util.Random;
 import org.assertj.core.data.Offset;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
@@ -145,20 +145,21 @@ class TeacherTest {
         Path looped = directory.resolve("looped");
         new RecursiveConversion(ModelSource.open(directory.resolve("base")), loops, 4, SharedWeights.AVERAGE)
                 .write(looped, (done, total, what) -> {});
-        KernelsConfig limits = Devices.limits(Dtype.FLOAT32, lanes, 128, stash)
-                .withTeacher(Optional.of(directory.resolve("base")));
-        SortedSet<Integer> below = skipped.chars().mapToObj(digit -> digit - '0').collect(Collectors.toCollection(TreeSet::new));
+        KernelsConfig limits =
+                Devices.limits(Dtype.FLOAT32, lanes, 128, stash).withTeacher(Optional.of(directory.resolve("base")));
+        SortedSet<Integer> below =
+                skipped.chars().mapToObj(digit -> digit - '0').collect(Collectors.toCollection(TreeSet::new));
         Adapter adapter = Form.DORA.random(config, random.nextLong());
         TrainingPack pack = Devices.pack(random, VOCAB, 33, 1, 17, 20);
         double weight = 0.3;
-        try (TorchScriptDecoder device =
-                TorchScriptDecoder.load(ModelSource.open(looped), limits, LoadProgress.NONE)) {
-            device.putAdapter(0, TinyAdapters.random(config, LoraConfig.allLinears(), 3, 1).skipping(below));
+        try (TorchScriptDecoder device = TorchScriptDecoder.load(ModelSource.open(looped), limits, LoadProgress.NONE)) {
+            device.putAdapter(
+                    0,
+                    TinyAdapters.random(config, LoraConfig.allLinears(), 3, 1).skipping(below));
             float[] expected = gradient(device, adapter, LearningPlan.TAUGHT, pack, List.of());
             for (int loop = 1; loop < loops; loop++) {
-                SortedSet<Integer> behind = IntStream.range(loop * 6 / loops, 6)
-                        .boxed()
-                        .collect(Collectors.toCollection(TreeSet::new));
+                SortedSet<Integer> behind =
+                        IntStream.range(loop * 6 / loops, 6).boxed().collect(Collectors.toCollection(TreeSet::new));
                 float[] exit = gradient(device, adapter, taughtSkipping(behind), pack, List.of());
                 for (int i = 0; i < expected.length; i++) {
                     expected[i] += (float) weight * exit[i];
@@ -176,7 +177,9 @@ class TeacherTest {
                     Optional.of(new EarlyExit(0.01, new int[] {EarlyExit.WHEN_SURE})));
             for (List<Segment> beside : List.of(List.<Segment>of(), List.of(leaving))) {
                 float[] found = gradient(device, adapter, LearningPlan.taught(weight), pack, beside);
-                assertThat(RelativeError.of(expected, found)).as("seed %d", seed).isLessThan(FLOAT32_RELATIVE);
+                assertThat(RelativeError.of(expected, found))
+                        .as("seed %d", seed)
+                        .isLessThan(FLOAT32_RELATIVE);
             }
         }
         try (TorchScriptDecoder plain = Devices.load(base, limits)) {

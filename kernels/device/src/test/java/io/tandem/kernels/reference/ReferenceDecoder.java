@@ -234,9 +234,8 @@ public final class ReferenceDecoder {
         int outputs = module.outputs(model);
         double[][] y = multiply(x, weight(site + ".weight"), outputs, module.inputs(model));
         float[] bias = weights.get(site + ".bias");
-        LowRank factors = adapter == null
-                ? null
-                : adapter.skipping(Set.of()).factors().get(site);
+        LowRank factors =
+                adapter == null ? null : adapter.skipping(Set.of()).factors().get(site);
         double[][] change = null;
         if (factors != null) {
             double[][] u = multiply(x, factors.a(), factors.rank(), factors.inputs());
