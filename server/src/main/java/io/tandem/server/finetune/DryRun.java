@@ -8,6 +8,10 @@ import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.dataset.DatasetSummary;
 import io.tandem.server.dataset.TokenPreview;
+import io.tandem.server.finetune.data.JobData;
+import io.tandem.server.finetune.request.FrozenAdapters;
+import io.tandem.server.finetune.request.JobSpec;
+import io.tandem.server.finetune.request.TrainingDevice;
 import io.tandem.server.text.Tokenizer;
 import java.util.Locale;
 

@@ -8,6 +8,18 @@ import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.TenantId;
 import io.tandem.server.config.FinetuneConfig;
+import io.tandem.server.finetune.data.JobData;
+import io.tandem.server.finetune.data.JobReaders;
+import io.tandem.server.finetune.data.TrainingSetup;
+import io.tandem.server.finetune.request.FrozenAdapters;
+import io.tandem.server.finetune.request.JobSpec;
+import io.tandem.server.finetune.results.JobEnds;
+import io.tandem.server.finetune.results.JobResults;
+import io.tandem.server.finetune.run.JobLaunch;
+import io.tandem.server.finetune.run.TrainingAccount;
+import io.tandem.server.finetune.state.JobBook;
+import io.tandem.server.finetune.state.JobObject;
+import io.tandem.server.finetune.state.JobThread;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.CheckpointStore;
 import io.tandem.server.storage.FileStore;
@@ -69,7 +81,7 @@ public final class JobService implements AutoCloseable {
         this.results = new JobResults(files, jobs, stores.checkpoints(), stores.adapters(), libraries, config);
         this.book = new JobBook(jobs, clock, results::thinOut);
         this.launch = new JobLaunch(
-                setup, engine, book, results, readers, thread, account, new BaseMaker(setup, jobs, readers));
+                setup, engine, book, results, readers, thread, account, new JobEnds(book, results, setup, readers));
     }
 
     /**
@@ -111,7 +123,7 @@ public final class JobService implements AutoCloseable {
         return readers.dryRun(() -> {
             JobSpec.requireSmall(body);
             requireThere(tenant, spec);
-            FrozenAdapters frozen = spec.below().find(libraries.apply(tenant)).requireBelow(spec.method());
+            FrozenAdapters frozen = spec.frozen(libraries.apply(tenant)).requireBelow(spec.method());
             JobData data = JobData.read(spec, frozen, files.apply(tenant)::open, setup);
             return new DryRun(spec, data, frozen, setup.device())
                     .answer(setup.model().tokenizer());
@@ -154,7 +166,7 @@ public final class JobService implements AutoCloseable {
             }
             libraries.apply(tenant).requireRoom();
             requireTokens(tenant);
-            FrozenAdapters frozen = spec.below().find(libraries.apply(tenant));
+            FrozenAdapters frozen = spec.frozen(libraries.apply(tenant));
             spec.alternatives().forEach(alternative -> frozen.requireBelow(alternative.method()));
             ObjectNode job = JobObject.create(
                     tenant, spec, frozen, body.node().deepCopy(), setup.model().identity(), book.now());

@@ -1,7 +1,7 @@
 package io.tandem.server.tenant;
 
 import io.tandem.server.api.TenantId;
-import io.tandem.server.finetune.TrainingAccount;
+import io.tandem.server.finetune.run.TrainingAccount;
 import io.tandem.server.storage.document.UnreachableException;
 import io.tandem.server.tenant.Usage.Counts;
 import java.io.UncheckedIOException;

@@ -86,7 +86,12 @@ class ArchitectureTest {
                         .should()
                         .beFreeOfCycles(),
                 slices().matching("io.tandem.scheduler.(*)..").should().beFreeOfCycles(),
-                slices().matching("io.tandem.server.(*)..").should().beFreeOfCycles());
+                slices().matching("io.tandem.server.(*)..").should().beFreeOfCycles(),
+                slices().matching("io.tandem.server.(**)")
+                        .that(describe(
+                                "are in finetune", slice -> slice.getNamePart(1).startsWith("finetune")))
+                        .should()
+                        .beFreeOfCycles());
     }
 
     /** The tool that trains the sample model is no part of what is served with. */

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.TenantId;
+import io.tandem.server.finetune.data.JobReaders;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

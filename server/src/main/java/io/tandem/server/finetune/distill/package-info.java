@@ -1,4 +1,4 @@
-/** Which examples of a file stand for all of it, told by how their losses fell. Knows no device and no disk. */
+/** Which examples of a file stand for all of it, told by how their losses fell. Knows no device. */
 @NullMarked
 package io.tandem.server.finetune.distill;
 

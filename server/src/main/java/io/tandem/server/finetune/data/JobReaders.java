@@ -1,0 +1,146 @@
+package io.tandem.server.finetune.data;
+
+import io.tandem.server.api.ApiException;
+import java.util.OptionalLong;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Threads that read training files and make what jobs start with. Dry runs have one of their own, with a bounded queue,
+ * so that trying out files keeps no job from starting; the first weights have one, so that they do not wait for the files
+ * of other jobs. Cancelling a reading interrupts its thread, which ends it at its next piece of the file or its next
+ * answer.
+ */
+public final class JobReaders implements AutoCloseable {
+    /** Longest that reading the files of a job may take. */
+    private static final long JOB_SECONDS = 3600;
+    /** Longest that a dry run may take. */
+    private static final long DRY_RUN_SECONDS = 300;
+
+    private static final int JOB_THREADS = 2;
+    /** Dry runs that may wait for the one before them. */
+    public static final int WAITING_DRY_RUNS = 8;
+
+    // Jobs are as many as scheduler.max-queued-jobs lets in, so their queue is bounded already.
+    private final ExecutorService jobs = pool(JOB_THREADS, new LinkedBlockingQueue<>(), "fine-tuning-reader");
+    private final ExecutorService dryRuns = pool(1, new ArrayBlockingQueue<>(WAITING_DRY_RUNS), "dry-run-reader");
+
+    private final ExecutorService weights = pool(1, new LinkedBlockingQueue<>(), "first-weights");
+
+    private final long jobSeconds;
+    private final long dryRunSeconds;
+
+    public JobReaders() {
+        this(JOB_SECONDS, DRY_RUN_SECONDS);
+    }
+
+    JobReaders(long jobSeconds, long dryRunSeconds) {
+        this.jobSeconds = jobSeconds;
+        this.dryRunSeconds = dryRunSeconds;
+    }
+
+    private static ExecutorService pool(int threads, BlockingQueue<Runnable> queue, String name) {
+        return new ThreadPoolExecutor(threads, threads, 0, TimeUnit.SECONDS, queue, task -> new Thread(task, name));
+    }
+
+    /** Reads what a job needs. */
+    public <T> CompletableFuture<T> read(Callable<T> reading) {
+        return start(jobs, OptionalLong.of(jobSeconds), reading);
+    }
+
+    /** Makes the weights that a job starts with; for as long as that takes, as it grows with the model and says how far it is. */
+    public <T> CompletableFuture<T> prepare(Callable<T> making) {
+        return start(weights, OptionalLong.empty(), making);
+    }
+
+    /** Reads what a dry run needs; fails with an {@link ApiException} if too many wait. */
+    public <T> CompletableFuture<T> dryRun(Callable<T> reading) {
+        return start(dryRuns, OptionalLong.of(dryRunSeconds), reading);
+    }
+
+    /** Fails with a {@link RejectedExecutionException} if the server stops meanwhile. */
+    private static <T> CompletableFuture<T> start(ExecutorService pool, OptionalLong seconds, Callable<T> work) {
+        Reading<T> reading = new Reading<>(pool, seconds, work);
+        try {
+            reading.task = pool.submit(reading);
+        } catch (RejectedExecutionException e) {
+            reading.completeExceptionally(
+                    pool.isShutdown()
+                            ? e
+                            : ApiException.tooMany(
+                                    WAITING_DRY_RUNS + " dry runs are waiting already; try again later."));
+        }
+        return reading;
+    }
+
+    /** A future that stops its work when it is cancelled or takes too long. */
+    private static final class Reading<T> extends CompletableFuture<T> implements Runnable {
+        private final ExecutorService pool;
+        private final OptionalLong seconds;
+        private final Callable<T> work;
+        private volatile @Nullable Future<?> task;
+
+        Reading(ExecutorService pool, OptionalLong seconds, Callable<T> work) {
+            this.pool = pool;
+            this.seconds = seconds;
+            this.work = work;
+        }
+
+        @Override
+        public void run() {
+            // What waits for its turn does not take long by itself.
+            seconds.ifPresent(limit -> orTimeout(limit, TimeUnit.SECONDS));
+            try {
+                complete(work.call());
+            } catch (Exception | Error e) {
+                completeExceptionally(pool.isShutdown() ? new RejectedExecutionException(e) : e);
+            }
+        }
+
+        @Override
+        public boolean cancel(boolean mayInterrupt) {
+            boolean cancelled = super.cancel(mayInterrupt);
+            interrupt();
+            return cancelled;
+        }
+
+        @Override
+        public boolean completeExceptionally(Throwable failure) {
+            if (!(failure instanceof TimeoutException)) {
+                return super.completeExceptionally(failure);
+            }
+            boolean late = super.completeExceptionally(ApiException.invalid(
+                    "training_file",
+                    "Reading the files took more than " + seconds.orElseThrow()
+                            + " seconds. Split them, or shorten their chats: each"
+                            + " answer is rendered with everything before it."));
+            interrupt();
+            return late;
+        }
+
+        private void interrupt() {
+            Future<?> running = task;
+            if (running != null) {
+                running.cancel(true);
+            }
+        }
+    }
+
+    /** Interrupts what is being read; nothing is lost, since a job that did not start is read again. */
+    @Override
+    public void close() {
+        jobs.shutdownNow();
+        dryRuns.shutdownNow();
+        weights.shutdownNow();
+    }
+}

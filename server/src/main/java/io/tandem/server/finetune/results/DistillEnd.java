@@ -1,0 +1,47 @@
+package io.tandem.server.finetune.results;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.finetune.JobCheckpoint;
+import io.tandem.scheduler.finetune.JobSink.JobOutcome.Succeeded;
+import io.tandem.server.finetune.distill.DistilledFile;
+import io.tandem.server.finetune.state.JobBook;
+import java.io.IOException;
+import java.util.List;
+
+/**
+ * A file of the examples that a job has kept, and its adapter as a model.
+ *
+ * @param last after the job's last step
+ */
+record DistillEnd(
+        JobBook book, JobResults results, JobCheckpoint last, List<AdapterVersion> under, DistilledFile distilled)
+        implements JobEnd {
+    @Override
+    public String what() {
+        return "The results";
+    }
+
+    @Override
+    public String keep(ObjectNode job) throws IOException {
+        Succeeded outcome = last.best()
+                .map(best -> new Succeeded(best.adapter(), best.step(), false))
+                .orElseGet(() -> new Succeeded(last.served(), last.step(), false));
+        String name = results.succeed(job, outcome, under);
+        // It may have come so far before.
+        job.putArray("result_files");
+        keepTables(job);
+        String file = results.distilled(job, distilled, book.now());
+        return "The job has succeeded; the new model is '" + name + "', and " + file + " has " + distilled.kept()
+                + " of the " + distilled.of() + " examples.";
+    }
+
+    private void keepTables(ObjectNode job) {
+        try {
+            results.table(job, book.now());
+            results.file(job, distilled.table(), DistilledFile.TABLE, book.now());
+        } catch (IOException e) {
+            book.sayFilesMissing(job, e);
+        }
+    }
+}
