@@ -141,7 +141,8 @@ def hold_(self: __torch__.tandem.loops.Passage, cache: __torch__.tandem.cache.Ca
   torch.index_copy_(cache.held, 0, torch.tensor(slots, dtype=4, device=self.x.device),
                     torch.index_select(self.x, 0, own))
 
-# Rows that have left: writes their keys and values in all layers from first on. rows: which of the last call's they are.
+# Rows that have left: writes their keys and values in all layers from first on. rows: which of the last call's they
+# are.
 def leave_(self: __torch__.tandem.loops.Passage, model: __torch__.tandem.model.Model,
            cache: __torch__.tandem.cache.Cache,
            adapters: __torch__.tandem.adapter.change.Changes,

@@ -17,12 +17,11 @@ import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
-import io.tandem.kernels.adapter.method.BaseWeights;
+import io.tandem.kernels.decoder.ExpectedExits.Answer;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.recursion.RecursiveConversion;
 import io.tandem.kernels.recursion.SharedWeights;
-import io.tandem.kernels.reference.ReferenceDecoder;
 import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyAdapters;
@@ -40,7 +39,6 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
@@ -51,16 +49,13 @@ import org.junit.jupiter.params.provider.CsvSource;
 class EarlyExitTest {
     private static final int LAYERS = 6;
     private static final int VOCAB = 61;
-    private static final int ANSWER = 14;
+    private static final int ANSWER = ExpectedExits.LENGTH;
     private static final int LORA = 0;
     private static final int SKIPPING = 1;
     private static final int TRAINEE = 2;
-    private static final double NEVER = 1;
+    private static final double NEVER = ExpectedExits.NEVER;
     /** Of gradients, as with autograd's: windows are cut differently. */
     private static final double FLOAT32_RELATIVE = 1e-4;
-
-    /** What probabilities and thresholds, or two tokens, have to be apart so that rounding decides nothing. */
-    private static final double MARGIN = 1e-3;
 
     @RegisterExtension
     private final Seeded seeded = new Seeded();
@@ -71,32 +66,6 @@ class EarlyExitTest {
     Path directory;
 
     private final Map<Integer, Adapter> adapters = new HashMap<>();
-
-    /** An answer and how it came about. */
-    private record Answer(int[] prompt, @Nullable Integer adapter, double threshold, List<Draw> draws) {
-        int[] tokens() {
-            int[] tokens = Arrays.copyOf(prompt, prompt.length + draws.size());
-            for (int i = 0; i < draws.size(); i++) {
-                tokens[prompt.length + i] = draws.get(i).token();
-            }
-            return tokens;
-        }
-
-        int[] slots() {
-            return adapter == null ? IterationInputs.BASE : new int[] {adapter};
-        }
-
-        /** After how many loops the rows before this one left. */
-        int[] loops(int first, int end) {
-            int[] loops = new int[end - first];
-            for (int row = first; row < end; row++) {
-                loops[row - first] = row < prompt.length
-                        ? 0
-                        : draws.get(row - prompt.length + 1).loops();
-            }
-            return loops;
-        }
-    }
 
     private ModelFiles files(int loops) throws IOException {
         ModelConfig config = ModelConfig.llama(LAYERS, 32, 4, 2, 8, 44, VOCAB)
@@ -132,100 +101,6 @@ class EarlyExitTest {
         return device;
     }
 
-    private static ReferenceDecoder reference(ModelFiles files, ModelConfig model) {
-        BaseWeights whole = BaseWeights.of(files.weights(), model);
-        Map<String, float[]> weights = new HashMap<>();
-        for (String name : files.weights().names()) {
-            if (!name.contains("lora_")) {
-                weights.put(name, files.weights().floats(name));
-            }
-        }
-        Adapter.Site.all(model).forEach(site -> weights.put(site + ".weight", whole.of(site)));
-        return new ReferenceDecoder(model, weights);
-    }
-
-    /** Greedy, or empty if rounding might decide. */
-    private Optional<Answer> expected(
-            ReferenceDecoder reference, ModelConfig model, int[] prompt, @Nullable Integer slot, double threshold) {
-        @Nullable Adapter adapter = slot == null ? null : adapters.get(slot);
-        int loops = model.recursion().orElseThrow().loops();
-        List<Draw> draws = new ArrayList<>();
-        int[] tokens = prompt;
-        int[] stops = new int[prompt.length + ANSWER];
-        Arrays.fill(stops, LAYERS);
-        while (draws.size() < ANSWER) {
-            int last = tokens.length - 1;
-            int loop = draws.isEmpty() || threshold == NEVER ? loops : 1;
-            double[] scores = scores(reference, tokens, adapter, stops, loop * LAYERS / loops);
-            for (; loop < loops && Math.exp(best(scores, 0)) < threshold; loop++) {
-                if (near(Math.exp(best(scores, 0)), threshold)) {
-                    return Optional.empty();
-                }
-                scores = scores(reference, tokens, adapter, stops, (loop + 1) * LAYERS / loops);
-            }
-            boolean decided = loop == loops || !near(Math.exp(best(scores, 0)), threshold);
-            if (!decided || best(scores, 0) - best(scores, 1) < MARGIN) {
-                return Optional.empty();
-            }
-            int token = token(scores);
-            draws.add(new Draw(token, (float) scores[token], new int[0], Devices.narrow(scores), loop % loops));
-            tokens = Arrays.copyOf(tokens, tokens.length + 1);
-            tokens[last + 1] = token;
-        }
-        return Optional.of(new Answer(prompt, slot, threshold, draws));
-    }
-
-    private static boolean near(double probability, double threshold) {
-        return Math.abs(probability - threshold) < MARGIN * threshold;
-    }
-
-    private static double[] scores(
-            ReferenceDecoder reference, int[] tokens, @Nullable Adapter adapter, int[] stops, int stop) {
-        stops[tokens.length - 1] = stop;
-        return Devices.logSoftmax(reference.logits(tokens, adapter, stops)[tokens.length - 1]);
-    }
-
-    private static double best(double[] scores, int rank) {
-        double[] sorted = scores.clone();
-        Arrays.sort(sorted);
-        return sorted[sorted.length - 1 - rank];
-    }
-
-    private static int token(double[] scores) {
-        int token = 0;
-        for (int i = 1; i < scores.length; i++) {
-            token = scores[i] > scores[token] ? i : token;
-        }
-        return token;
-    }
-
-    /** An answer some of whose tokens leave early, after each loop, and some do not. */
-    private Answer mixed(ReferenceDecoder reference, ModelConfig model, @Nullable Integer slot) {
-        int loops = model.recursion().orElseThrow().loops();
-        for (int attempt = 0; attempt < 300; attempt++) {
-            int[] prompt = Devices.tokens(random, 3 + random.nextInt(12), VOCAB);
-            double threshold = 0.05 + 0.9 * random.nextDouble();
-            Optional<Answer> answer = expected(reference, model, prompt, slot, threshold)
-                    .filter(own -> own.draws().stream()
-                                    .skip(1)
-                                    .map(Draw::loops)
-                                    .distinct()
-                                    .count()
-                            == loops);
-            if (answer.isPresent()) {
-                return answer.get();
-            }
-        }
-        throw new AssertionError("no answer with tokens of all depths");
-    }
-
-    private Answer whole(ReferenceDecoder reference, ModelConfig model) {
-        Optional<Answer> answer = Optional.empty();
-        while (answer.isEmpty()) {
-            answer = expected(reference, model, Devices.tokens(random, 9, VOCAB), null, NEVER);
-        }
-        return answer.get();
-    }
 
     private static Optional<EarlyExit> exit(double threshold, int... loops) {
         return Optional.of(new EarlyExit(threshold, loops));
@@ -266,21 +141,21 @@ class EarlyExitTest {
     void rowsLeaveWhereTheReferenceLeaves(int loops, int lanes) throws IOException {
         ModelFiles files = files(loops);
         try (TorchScriptDecoder device = load(files, lanes)) {
-            ReferenceDecoder reference = reference(files, device.model());
+            ExpectedExits expected = new ExpectedExits(files, device.model(), adapters, random);
             List<Answer> answers = List.of(
-                    mixed(reference, device.model(), null),
-                    mixed(reference, device.model(), LORA),
-                    mixed(reference, device.model(), SKIPPING),
-                    whole(reference, device.model()));
+                    expected.mixed(null),
+                    expected.mixed(LORA),
+                    expected.mixed(SKIPPING),
+                    expected.whole());
             device.openTrainee(TRAINEE, adapters.get(LORA), OptimizerConfig.DEFAULT);
             device.beginPack(new int[] {TRAINEE}, Devices.pack(random, VOCAB, 33, 1, 17));
             run(device, answers, true);
             for (Answer answer : answers) {
-                int expected = answer.draws().stream()
+                int going = answer.draws().stream()
                         .skip(1)
                         .mapToInt(draw -> (draw.leftEarly() ? draw.loops() : loops) - 1)
                         .sum();
-                assertThat(run(device, List.of(answer), false)).isEqualTo(expected);
+                assertThat(run(device, List.of(answer), false)).isEqualTo(going);
             }
         }
     }
@@ -353,9 +228,9 @@ class EarlyExitTest {
     void draftsLeaveWhereTheirTokensWould(int loops, int lanes) throws IOException {
         ModelFiles files = files(loops);
         try (TorchScriptDecoder device = load(files, lanes)) {
-            ReferenceDecoder reference = reference(files, device.model());
+            ExpectedExits expected = new ExpectedExits(files, device.model(), adapters, random);
             List<Answer> answers =
-                    List.of(mixed(reference, device.model(), null), mixed(reference, device.model(), SKIPPING));
+                    List.of(expected.mixed(null), expected.mixed(SKIPPING));
             List<Segment> prompts = new ArrayList<>();
             for (int i = 0; i < answers.size(); i++) {
                 Answer answer = answers.get(i);
