@@ -101,7 +101,6 @@ class EarlyExitTest {
         return device;
     }
 
-
     private static Optional<EarlyExit> exit(double threshold, int... loops) {
         return Optional.of(new EarlyExit(threshold, loops));
     }
@@ -142,11 +141,8 @@ class EarlyExitTest {
         ModelFiles files = files(loops);
         try (TorchScriptDecoder device = load(files, lanes)) {
             ExpectedExits expected = new ExpectedExits(files, device.model(), adapters, random);
-            List<Answer> answers = List.of(
-                    expected.mixed(null),
-                    expected.mixed(LORA),
-                    expected.mixed(SKIPPING),
-                    expected.whole());
+            List<Answer> answers =
+                    List.of(expected.mixed(null), expected.mixed(LORA), expected.mixed(SKIPPING), expected.whole());
             device.openTrainee(TRAINEE, adapters.get(LORA), OptimizerConfig.DEFAULT);
             device.beginPack(new int[] {TRAINEE}, Devices.pack(random, VOCAB, 33, 1, 17));
             run(device, answers, true);
@@ -229,8 +225,7 @@ class EarlyExitTest {
         ModelFiles files = files(loops);
         try (TorchScriptDecoder device = load(files, lanes)) {
             ExpectedExits expected = new ExpectedExits(files, device.model(), adapters, random);
-            List<Answer> answers =
-                    List.of(expected.mixed(null), expected.mixed(SKIPPING));
+            List<Answer> answers = List.of(expected.mixed(null), expected.mixed(SKIPPING));
             List<Segment> prompts = new ArrayList<>();
             for (int i = 0; i < answers.size(); i++) {
                 Answer answer = answers.get(i);
@@ -360,13 +355,13 @@ class EarlyExitTest {
                 for (int i = 0; i < done; i++) {
                     EarlyExit exit = new EarlyExit(1, new int[1], i);
                     Segment own = segment(0, 0, new int[] {5}, new int[] {LORA}, scored, Optional.of(exit));
-                    assertThat(device.run(new IterationInputs(List.of(own), Optional.empty(), true)).draws())
+                    assertThat(device.run(new IterationInputs(List.of(own), Optional.empty(), true))
+                                    .draws())
                             .allMatch(Draw::goesOn);
                 }
                 EarlyExit exit = new EarlyExit(1, new int[1], done);
                 Segment joins = segment(0, 0, new int[] {5}, new int[] {LORA}, scored, Optional.of(exit));
-                Segment beside =
-                        segment(2, 0, new int[] {9}, IterationInputs.BASE, scored, exit(1e-9, other));
+                Segment beside = segment(2, 0, new int[] {9}, IterationInputs.BASE, scored, exit(1e-9, other));
                 List<Draw> draws = Devices.run(device, joins, beside).draws();
                 assertEqual(draws.get(0), withScores(expected));
                 assertThat(draws.get(1).loops()).isEqualTo(Math.abs(other));

@@ -82,8 +82,7 @@ final class ExpectedExits {
     }
 
     /** Greedy, or empty if rounding might decide. */
-    private Optional<Answer> expected(
-            int[] prompt, @Nullable Integer slot, double threshold) {
+    private Optional<Answer> expected(int[] prompt, @Nullable Integer slot, double threshold) {
         @Nullable Adapter adapter = slot == null ? null : adapters.get(slot);
         List<Draw> draws = new ArrayList<>();
         int[] tokens = prompt;
@@ -115,8 +114,7 @@ final class ExpectedExits {
         return Math.abs(probability - threshold) < MARGIN * threshold;
     }
 
-    private double[] scores(
-            int[] tokens, @Nullable Adapter adapter, int[] stops, int stop) {
+    private double[] scores(int[] tokens, @Nullable Adapter adapter, int[] stops, int stop) {
         stops[tokens.length - 1] = stop;
         return Devices.logSoftmax(reference.logits(tokens, adapter, stops)[tokens.length - 1]);
     }
