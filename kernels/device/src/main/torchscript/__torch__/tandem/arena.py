@@ -56,12 +56,15 @@ class Arena:
   dx : Tensor
   dkeys : Tensor
   dvalues : Tensor
+  # of a recursive model, for each loop but the last, the gradient of the stream behind it that comes of what would be
+  # drawn there [M, C] float32; none if outputs there do not learn
+  exits : List[Tensor]
   # for heads that learn, without rows if there are none: outputs of the last layer [M, C], and factors on
   # losses [M, 1] float32
   last : Tensor
   factors : Tensor
   def __init__(self: __torch__.tandem.arena.Arena, model: __torch__.tandem.model.Model,
-               rows: int, ffn: int, policy: int, chunk: int, heads: bool) -> None:
+               rows: int, ffn: int, policy: int, chunk: int, heads: bool, exits: int) -> None:
     shape, like = model.shape, model.embedding
     self.policy = policy
     self.chunk = chunk
@@ -99,6 +102,7 @@ class Arena:
     self.last = torch.zeros([learned, shape.hidden], dtype=dtype, device=device)
     self.factors = torch.ones([learned, 1], device=device)
     self.dx = torch.zeros([rows, shape.hidden], device=device)
+    self.exits = [torch.zeros([rows, shape.hidden], device=device) for loop in range(exits)]
     self.dkeys = torch.zeros([rows, kv_heads, dim], device=device)
     self.dvalues = torch.zeros([rows, kv_heads, dim], device=device)
 
@@ -120,7 +124,7 @@ def keep_(self: __torch__.tandem.arena.Arena, number: int, start: int, x: Tensor
 # Everything that the arena occupies.
 def tensors(self: __torch__.tandem.arena.Arena) -> List[Tensor]:
   all = [self.dx, self.dkeys, self.dvalues, self.last, self.factors]
-  for layers in [self.cos, self.sin, self.x, self.keys, self.values, self.chosen]:
+  for layers in [self.cos, self.sin, self.x, self.keys, self.values, self.chosen, self.exits]:
     for tensor in layers:
       all.append(tensor)
   for kept in [self.queries, self.attended, self.middle, self.gate_up]:

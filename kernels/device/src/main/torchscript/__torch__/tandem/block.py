@@ -81,6 +81,32 @@ def attend(shape: __torch__.tandem.model.Shape, layer: __torch__.tandem.model.La
           q[rows + first - start : rows + last - start], keys, values, scale, window, cap))
   return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
+# x [N, C] -> queries and keys [N, H + K, D] and values [N, K, D]
+def projected(model: __torch__.tandem.model.Model, number: int, x: Tensor,
+              adapters: __torch__.tandem.adapter.change.Changes,
+              batch: __torch__.tandem.batch.Batch) -> Tuple[Tensor, Tensor]:
+  shape, layer = model.shape, model.layers[number]
+  h = __torch__.tandem.ops.norm.forward_if(layer.attention_norm, x)
+  __torch__.tandem.batch.observe_(batch, h)
+  qkv = __torch__.tandem.linears.project(layer, 0, adapters, batch.users, h)
+  return __torch__.tandem.block.heads(shape, layer, qkv, batch)
+
+# qkv [N, (H + 2 K) D], the joined projection -> as above
+def heads(shape: __torch__.tandem.model.Shape, layer: __torch__.tandem.model.Layer, qkv: Tensor,
+          batch: __torch__.tandem.batch.Batch) -> Tuple[Tensor, Tensor]:
+  qk = __torch__.tandem.block.queries_and_keys(shape, layer, qkv, batch.cos, batch.sin)
+  first = (shape.heads + shape.kv_heads) * shape.head_dim
+  return (qk, torch.reshape(qkv[:, first:], [qkv.size(0), shape.kv_heads, shape.head_dim]))
+
+# Writes keys and values of inference rows x [N, C], and nothing else.
+def keep_(model: __torch__.tandem.model.Model, number: int, x: Tensor,
+          cache: __torch__.tandem.cache.Cache,
+          adapters: __torch__.tandem.adapter.change.Changes,
+          batch: __torch__.tandem.batch.Batch) -> None:
+  qk, v = __torch__.tandem.block.projected(model, number, x, adapters, batch)
+  torch.index_copy_(cache.keys[number], 0, batch.cache_rows, qk[:, model.shape.heads :])
+  torch.index_copy_(cache.values[number], 0, batch.cache_rows, v)
+
 # x [N, C] -> [N, C]; the rows of the fine-tuning window leave in the arena what backward needs.
 def forward(model: __torch__.tandem.model.Model, number: int, x: Tensor,
             cache: __torch__.tandem.cache.Cache,
@@ -88,12 +114,8 @@ def forward(model: __torch__.tandem.model.Model, number: int, x: Tensor,
             arena: __torch__.tandem.arena.Arena,
             batch: __torch__.tandem.batch.Batch) -> Tensor:
   shape, layer = model.shape, model.layers[number]
-  heads, both = shape.heads, shape.heads + shape.kv_heads
-  h = __torch__.tandem.ops.norm.forward_if(layer.attention_norm, x)
-  __torch__.tandem.batch.observe_(batch, h)
-  qkv = __torch__.tandem.linears.project(layer, 0, adapters, batch.users, h)
-  qk = __torch__.tandem.block.queries_and_keys(shape, layer, qkv, batch.cos, batch.sin)
-  v = torch.reshape(qkv[:, both * shape.head_dim :], [x.size(0), shape.kv_heads, shape.head_dim])
+  heads = shape.heads
+  qk, v = __torch__.tandem.block.projected(model, number, x, adapters, batch)
   o = __torch__.tandem.block.attend(shape, layer, number, qk[:, :heads], qk[:, heads:], v, cache,
                                     adapters.prefixes, arena, batch)
   attention = __torch__.tandem.linears.project(layer, 1, adapters, batch.users, o)

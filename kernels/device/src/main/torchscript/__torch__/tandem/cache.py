@@ -5,13 +5,17 @@ class Cache:
   values : List[Tensor]
   slots : int
   capacity : int
+  # of each slot's row that goes on with a recursive model's next loop in a later iteration, what it is so far
+  # [slots, C]; without rows for other models
+  held : Tensor
   # like: of the type and on the device that they get
   def __init__(self: __torch__.tandem.cache.Cache, shape: __torch__.tandem.model.Shape,
-               slots: int, capacity: int, like: Tensor) -> None:
+               slots: int, capacity: int, held: int, like: Tensor) -> None:
     self.keys = annotate(List[Tensor], [])
     self.values = annotate(List[Tensor], [])
     self.slots = slots
     self.capacity = capacity
+    self.held = torch.zeros([held, shape.hidden], dtype=like.dtype, device=like.device)
     size = [slots * capacity, shape.kv_heads, shape.head_dim]
     for layer in range(shape.layers):
       self.keys.append(torch.zeros(size, dtype=like.dtype, device=like.device))

@@ -80,8 +80,8 @@ class Decoder(Module):
                                                      rotary))
 
   def new_cache(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
-                slots: int, capacity: int) -> __torch__.tandem.cache.Cache:
-    return __torch__.tandem.cache.Cache(model.shape, slots, capacity, model.embedding)
+                slots: int, capacity: int, held: int) -> __torch__.tandem.cache.Cache:
+    return __torch__.tandem.cache.Cache(model.shape, slots, capacity, held, model.embedding)
 
   def clear_slot(self: __torch__.tandem.decoder.Decoder, cache: __torch__.tandem.cache.Cache,
                  slot: int, first: int, end: int) -> None:
@@ -163,17 +163,69 @@ class Decoder(Module):
               singles: List[__torch__.tandem.adapter.row_adapters.Singles],
               arena: __torch__.tandem.arena.Arena, teacher: __torch__.tandem.teacher.Teacher,
               numbers: Tensor, sizes: List[int], layout: List[List[int]], mixed: bool, top: int,
-              learning: int, taught: bool) -> Tensor:
+              learning: int, taught: bool, exits: float) -> Tensor:
     return __torch__.tandem.host.read_all(__torch__.tandem.iteration.forward(
         model, cache, adapters, singles, arena, teacher, numbers, sizes, layout, mixed, top, learning,
-        taught))
+        taught, exits))
+
+  # As in loops.new.
+  def new_passage(self: __torch__.tandem.decoder.Decoder,
+                  model: __torch__.tandem.model.Model) -> __torch__.tandem.loops.Passage:
+    return __torch__.tandem.loops.new(model)
+
+  # As loops.forward_ gives it, as host.read_all does.
+  def iterate_loop(self: __torch__.tandem.decoder.Decoder, passage: __torch__.tandem.loops.Passage,
+                   model: __torch__.tandem.model.Model, cache: __torch__.tandem.cache.Cache,
+                   adapters: __torch__.tandem.adapter.change.Changes,
+                   singles: List[__torch__.tandem.adapter.row_adapters.Singles],
+                   arena: __torch__.tandem.arena.Arena, teacher: __torch__.tandem.teacher.Teacher,
+                   numbers: Tensor, sizes: List[int], layout: List[List[int]], mixed: bool, top: int,
+                   learning: int, taught: bool, exits: float, layers: List[int], rows: List[int],
+                   held: List[int]) -> Tensor:
+    return __torch__.tandem.host.read_all(__torch__.tandem.loops.forward_(
+        passage, model, cache, adapters, singles, arena, teacher, numbers, sizes, layout, mixed, top, learning,
+        taught, exits, layers, rows, held))
+
+  # As in loops.enter_.
+  def enter(self: __torch__.tandem.decoder.Decoder, passage: __torch__.tandem.loops.Passage,
+            model: __torch__.tandem.model.Model, cache: __torch__.tandem.cache.Cache,
+            adapters: __torch__.tandem.adapter.change.Changes,
+            singles: List[__torch__.tandem.adapter.row_adapters.Singles], numbers: Tensor,
+            sizes: List[int], layout: List[List[int]], mixed: bool, top: int, loop: int,
+            slots: List[int]) -> None:
+    __torch__.tandem.loops.enter_(passage, model, cache, adapters, singles, numbers, sizes, layout, mixed, top, loop,
+                                  slots)
+
+  # As loops.together_ gives it, as host.read_all does.
+  def iterate_together(self: __torch__.tandem.decoder.Decoder,
+                       passages: List[__torch__.tandem.loops.Passage],
+                       model: __torch__.tandem.model.Model, cache: __torch__.tandem.cache.Cache,
+                       adapters: __torch__.tandem.adapter.change.Changes,
+                       arena: __torch__.tandem.arena.Arena, loops: int) -> Tensor:
+    return __torch__.tandem.host.read_all(
+        __torch__.tandem.loops.together_(passages, model, cache, adapters, arena, loops))
+
+  # As in loops.hold_.
+  def hold(self: __torch__.tandem.decoder.Decoder, passage: __torch__.tandem.loops.Passage,
+           cache: __torch__.tandem.cache.Cache, rows: List[int], slots: List[int]) -> None:
+    __torch__.tandem.loops.hold_(passage, cache, rows, slots)
+
+  # As in loops.leave_.
+  def leave(self: __torch__.tandem.decoder.Decoder, passage: __torch__.tandem.loops.Passage,
+            model: __torch__.tandem.model.Model, cache: __torch__.tandem.cache.Cache,
+            adapters: __torch__.tandem.adapter.change.Changes,
+            singles: List[__torch__.tandem.adapter.row_adapters.Singles], numbers: Tensor,
+            sizes: List[int], layout: List[List[int]], mixed: bool, first: int,
+            rows: List[int]) -> None:
+    __torch__.tandem.loops.leave_(passage, model, cache, adapters, singles, numbers, sizes, layout, mixed, first,
+                                  rows)
 
   # ---- fine-tuning
 
   def new_arena(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
-                rows: int, ffn: int, policy: int, chunk: int,
-                heads: bool) -> __torch__.tandem.arena.Arena:
-    return __torch__.tandem.arena.Arena(model, rows, ffn, policy, chunk, heads)
+                rows: int, ffn: int, policy: int, chunk: int, heads: bool,
+                exits: int) -> __torch__.tandem.arena.Arena:
+    return __torch__.tandem.arena.Arena(model, rows, ffn, policy, chunk, heads, exits)
 
   # Which knows no model yet.
   def new_teacher(self: __torch__.tandem.decoder.Decoder) -> __torch__.tandem.teacher.Teacher:
@@ -227,9 +279,9 @@ class Decoder(Module):
                trainees: List[__torch__.tandem.adapter.trainee.Trainee],
                arena: __torch__.tandem.arena.Arena, teacher: __torch__.tandem.teacher.Teacher,
                stacks: List[List[int]], lane: int, units: List[int], learned: List[int],
-               embedded: List[int], first: int, taught: bool) -> None:
+               embedded: List[int], first: int, taught: bool, exits: List[int]) -> None:
     __torch__.tandem.iteration.backward_(model, adapters, trainees, arena, teacher, stacks, lane, units,
-                                         learned, embedded, first, taught)
+                                         learned, embedded, first, taught, exits)
 
   # Whatever became of the packs before.
   def begin_packs(self: __torch__.tandem.decoder.Decoder,
@@ -243,6 +295,8 @@ class Decoder(Module):
                  factors: Tensor) -> None:
     own = torch.to(factors, arena.dx.device)
     torch.mul_(arena.dx[: factors.size(0)], own)
+    for exit in arena.exits:
+      torch.mul_(exit[: factors.size(0)], own)
     if arena.factors.size(0) > 0:
       torch.mul_(arena.factors[: factors.size(0)], own)
 

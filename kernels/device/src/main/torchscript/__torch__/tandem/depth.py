@@ -46,21 +46,41 @@ def users(model: __torch__.tandem.model.Model, adapters: __torch__.tandem.adapte
   return __torch__.tandem.adapter.change.users(adapters, low_rank, stacks, mixed, rows.single,
                                                quantized)
 
+# The view of a layer, -1 if no row goes through it.
+def view(self: __torch__.tandem.depth.Depth, number: int) -> int:
+  return self.layers[number] if len(self.layers) > 0 else 0
+
+# x of all rows [N, C] -> those of a view
+def take(self: __torch__.tandem.depth.Depth, view: int, x: Tensor) -> Tensor:
+  return x if view == 0 else torch.index_select(x, 0, self.rows[view])
+
+# The same with what became of those.
+def put(self: __torch__.tandem.depth.Depth, view: int, x: Tensor, y: Tensor) -> Tensor:
+  return y if view == 0 else torch.index_copy(x, 0, self.rows[view], y)
+
 # x [N, C] -> [N, C], what the layer makes of it; rows that skip it stay as they are.
 def forward(self: __torch__.tandem.depth.Depth, model: __torch__.tandem.model.Model, number: int,
             x: Tensor, cache: __torch__.tandem.cache.Cache,
             adapters: __torch__.tandem.adapter.change.Changes,
             arena: __torch__.tandem.arena.Arena) -> Tensor:
-  view = self.layers[number] if len(self.layers) > 0 else 0
+  view = __torch__.tandem.depth.view(self, number)
   if view < 0:
     return x
   batch = self.batches[view]
-  if view == 0:
-    return __torch__.tandem.block.forward(model, number, x, cache, adapters, arena, batch)
-  y = __torch__.tandem.block.forward(model, number, torch.index_select(x, 0, self.rows[view]), cache,
+  y = __torch__.tandem.block.forward(model, number, __torch__.tandem.depth.take(self, view, x), cache,
                                      adapters, arena, batch)
-  # What is observed goes through all layers.
-  for seen in batch.seen:
-    self.batches[0].seen.append(seen)
-  batch.seen = annotate(List[Tensor], [])
-  return torch.index_copy(x, 0, self.rows[view], y)
+  if view > 0:
+    # What is observed goes through all layers.
+    for seen in batch.seen:
+      self.batches[0].seen.append(seen)
+    batch.seen = annotate(List[Tensor], [])
+  return __torch__.tandem.depth.put(self, view, x, y)
+
+# The same of rows of which nothing but keys and values is wanted.
+def keep_(self: __torch__.tandem.depth.Depth, model: __torch__.tandem.model.Model, number: int,
+          x: Tensor, cache: __torch__.tandem.cache.Cache,
+          adapters: __torch__.tandem.adapter.change.Changes) -> None:
+  view = __torch__.tandem.depth.view(self, number)
+  if view >= 0:
+    __torch__.tandem.block.keep_(model, number, __torch__.tandem.depth.take(self, view, x), cache, adapters,
+                                 self.batches[view])

@@ -34,13 +34,24 @@ def forward_backward_(model: __torch__.tandem.model.Model, arena: __torch__.tand
                       x: Tensor, start: int, learned: Tensor, learning: int, head: Optional[Tensor],
                       teacher: __torch__.tandem.teacher.Teacher, taught: bool) -> Tensor:
   torch.zero_(arena.dx[start : start + x.size(0)])
-  scores = __torch__.tandem.loss.score_(model, arena, x, start, learned[:, :learning], True, head, teacher,
-                                        taught)
-  return torch.cat(scores + __torch__.tandem.loss.score_(model, arena, x, start, learned[:, learning:],
+  scores = __torch__.tandem.loss.score_(model, arena, arena.dx, x, start, learned[:, :learning], True, head,
+                                        teacher, taught)
+  return torch.cat(scores + __torch__.tandem.loss.score_(model, arena, arena.dx, x, start, learned[:, learning:],
                                                          False, head, teacher, taught), 1)
 
-# The same where the gradient is wanted of all or of none, chunk by chunk
-def score_(model: __torch__.tandem.model.Model, arena: __torch__.tandem.arena.Arena, x: Tensor,
+# The same behind one of a recursive model's loops, but the last: leaves in the arena the gradient of what is drawn
+# there, times the weight.
+def exit_(model: __torch__.tandem.model.Model, arena: __torch__.tandem.arena.Arena, loop: int,
+          x: Tensor, start: int, learned: Tensor, learning: int, head: Optional[Tensor],
+          teacher: __torch__.tandem.teacher.Teacher, taught: bool, weight: float) -> None:
+  own = arena.exits[loop][start : start + x.size(0)]
+  torch.zero_(own)
+  scores = __torch__.tandem.loss.score_(model, arena, arena.exits[loop], x, start, learned[:, :learning], True, head,
+                                        teacher, taught)
+  torch.mul_(own, weight)
+
+# dx: of the arena's rows, gets the gradient. The same where that is wanted of all or of none, chunk by chunk
+def score_(model: __torch__.tandem.model.Model, arena: __torch__.tandem.arena.Arena, dx: Tensor, x: Tensor,
            start: int, learned: Tensor, learn: bool, head: Optional[Tensor],
            teacher: __torch__.tandem.teacher.Teacher, taught: bool) -> List[Tensor]:
   scores = annotate(List[Tensor], [torch.empty([2, 0], device=x.device)])
@@ -56,7 +67,6 @@ def score_(model: __torch__.tandem.model.Model, arena: __torch__.tandem.arena.Ar
     scores.append(torch.stack([losses, torch.to(hits, 6)]))
     if learn:
       dnormed = __torch__.tandem.loss.head_backward(model, head, torch.to(dlogits, x.dtype))
-      dx = __torch__.tandem.ops.norm.backward(model.norm, dnormed, hidden)
-      torch.index_copy_(arena.dx, 0, rows, dx)
+      torch.index_copy_(dx, 0, rows, __torch__.tandem.ops.norm.backward(model.norm, dnormed, hidden))
     first = first + chunk
   return scores

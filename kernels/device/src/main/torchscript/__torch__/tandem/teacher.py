@@ -17,8 +17,8 @@ class Teacher:
 def set_(self: __torch__.tandem.teacher.Teacher, model: __torch__.tandem.model.Model,
          sizes: List[int], rows: int, ffn: int) -> None:
   self.models = [model]
-  self.arenas = [__torch__.tandem.arena.Arena(model, rows, ffn, 1, 1, True)]
-  self.caches = [__torch__.tandem.cache.Cache(model.shape, 1, 1, model.embedding)]
+  self.arenas = [__torch__.tandem.arena.Arena(model, rows, ffn, 1, 1, True, 0)]
+  self.caches = [__torch__.tandem.cache.Cache(model.shape, 1, 1, 0, model.embedding)]
   self.adapters = [__torch__.tandem.adapter.change.new(model, 1, 1, sizes, 0)]
 
 # tokens, positions [n]; window: as in batch.Batch, where it starts and its sequences

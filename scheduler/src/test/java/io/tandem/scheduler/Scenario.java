@@ -98,6 +98,17 @@ final class Scenario {
 
     static SchedulerConfig config(
             double targetMillis, int chunk, int kvTokens, int queuedRequests, int queuedJobs, int maxWindow) {
+        return config(targetMillis, chunk, kvTokens, queuedRequests, queuedJobs, maxWindow, SPECULATION);
+    }
+
+    static SchedulerConfig config(
+            double targetMillis,
+            int chunk,
+            int kvTokens,
+            int queuedRequests,
+            int queuedJobs,
+            int maxWindow,
+            Speculation speculation) {
         return new SchedulerConfig(
                 new Targets(targetMillis, 1000),
                 new Finetuning(maxWindow, FLOOR, 0, Mode.CO_SERVING, 64),
@@ -106,7 +117,7 @@ final class Scenario {
                 queuedRequests,
                 queuedJobs,
                 2,
-                SPECULATION);
+                speculation);
     }
 
     /** The same with windows of so many rows. */

@@ -371,10 +371,15 @@ public final class Application implements AutoCloseable {
         }
     }
 
-    /** What is served of a model, as text sees it. @throws io.tandem.kernels.weights.ModelFormatException if damaged */
+    /**
+     * What is served of a model, as text sees it.
+     *
+     * @throws io.tandem.kernels.weights.ModelFormatException if damaged
+     * @throws io.tandem.server.config.ConfigException if a setting does not go with it
+     */
     static ServedModel text(ServerConfig config, ModelFiles base, ModelConfig shape, int contextTokens) {
         ServedModel loaded = ModelText.load(base, config.servedName(), shape, contextTokens);
-        return config.modelSampling() ? loaded : loaded.withStandardSampling();
+        return loaded.withSampling(config.sampling().of(loaded.sampling(), shape));
     }
 
     private void bind(PrometheusMeterRegistry meters) {

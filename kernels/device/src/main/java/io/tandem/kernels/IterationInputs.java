@@ -1,6 +1,7 @@
 package io.tandem.kernels;
 
 import io.tandem.kernels.adapter.Prefix;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
@@ -10,8 +11,16 @@ import java.util.Optional;
  * @param segments inference rows: a decode is a segment of one token, a prefill chunk one of several; so is a decode with a
  *     draft of the tokens after it
  * @param training rows of the current packs, if any
+ * @param oneLoop whether each row goes through one loop of a recursive model only, the one after those that it has done
+ *     (continuous depth-wise batching). Not for models with experts, and only if all segments are decode rows of which
+ *     nothing but the next token is wanted, and nothing trains
  */
-public record IterationInputs(List<Segment> segments, Optional<TrainingWork> training) {
+public record IterationInputs(List<Segment> segments, Optional<TrainingWork> training, boolean oneLoop) {
+
+    /** All loops. */
+    public IterationInputs(List<Segment> segments, Optional<TrainingWork> training) {
+        this(segments, training, false);
+    }
 
     /** Adapter slots of rows that use the base model alone. */
     public static final int[] BASE = {};
@@ -28,6 +37,7 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
      * @param scoring what to say of the tokens themselves; absent if nothing
      * @param pooled whether the last token's hidden state is wanted
      * @param observed of how many of the last tokens {@linkplain IterationOutputs#observed layers' inputs} are wanted
+     * @param exit which of its rows may leave a recursive model early; absent if none
      */
     public record Segment(
             int kvSlot,
@@ -37,7 +47,21 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
             List<Sampling> samplings,
             Optional<Scoring> scoring,
             boolean pooled,
-            int observed) {
+            int observed,
+            Optional<EarlyExit> exit) {
+
+        /** Its rows go through all layers. */
+        public Segment(
+                int kvSlot,
+                int start,
+                int[] tokens,
+                int[] adapterSlots,
+                List<Sampling> samplings,
+                Optional<Scoring> scoring,
+                boolean pooled,
+                int observed) {
+            this(kvSlot, start, tokens, adapterSlots, samplings, scoring, pooled, observed, Optional.empty());
+        }
 
         /** Nothing is observed. */
         public Segment(
@@ -53,6 +77,40 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
 
         public Segment(int kvSlot, int start, int[] tokens, int[] adapterSlots, Optional<Sampling> sampling) {
             this(kvSlot, start, tokens, adapterSlots, sampling.stream().toList(), Optional.empty(), false);
+        }
+    }
+
+    /**
+     * After how many loops of a recursive model (relaxed recursive transformers, Bae et al., arXiv 2410.20672) a segment's
+     * rows leave. What a row leaves with is drawn from like the last layer's output, and later loops take their keys and
+     * values of it (CALM, Schuster et al., arXiv 2207.07061).
+     *
+     * @param threshold a row leaves {@link #WHEN_SURE} after the first loop where the most likely of the tokens that may be
+     *     drawn has this probability or a larger one, at a temperature of 1
+     * @param loops of each token: {@link #NEVER}, {@link #WHEN_SURE}, which takes a sampling, or how many loops, at least 1
+     *     and fewer than there are. Rows that are scored, pooled or observed never leave
+     * @param done loops that the segment's only token has gone through in the iterations before, after which it {@linkplain
+     *     IterationOutputs.Draw#goesOn() goes on}; 0 otherwise
+     */
+    public record EarlyExit(double threshold, int[] loops, int done) {
+        /** All loops. */
+        public static final int NEVER = 0;
+
+        public static final int WHEN_SURE = -1;
+
+        /** From the first loop on. */
+        public EarlyExit(double threshold, int[] loops) {
+            this(threshold, loops, 0);
+        }
+
+        /** Without the first tokens. */
+        public EarlyExit after(int tokens) {
+            return new EarlyExit(threshold, Arrays.copyOfRange(loops, tokens, loops.length), done);
+        }
+
+        /** Whether any row may leave, or goes on. */
+        public boolean matters() {
+            return done > 0 || Arrays.stream(loops).anyMatch(own -> own != NEVER);
         }
     }
 

@@ -1,5 +1,6 @@
 package io.tandem.kernels;
 
+import io.tandem.kernels.IterationInputs.EarlyExit;
 import java.util.Arrays;
 import java.util.List;
 
@@ -41,6 +42,34 @@ public record IterationOutputs(
      * @param logprob natural logarithm of its probability, before temperature and filters; NaN if not asked for
      * @param topTokens the most likely tokens, most likely first; empty if not asked for
      * @param topLogprobs their log-probabilities
+     * @param loops after how many loops of a recursive model its row left; 0 if it went through all layers
      */
-    public record Draw(int token, float logprob, int[] topTokens, float[] topLogprobs) {}
+    public record Draw(int token, float logprob, int[] topTokens, float[] topLogprobs, int loops) {
+        private static final int NOT_YET = -2;
+
+        /** After all layers. */
+        public Draw(int token, float logprob, int[] topTokens, float[] topLogprobs) {
+            this(token, logprob, topTokens, topLogprobs, 0);
+        }
+
+        /** What comes of a row that has gone through so many loops, and goes on in another iteration. */
+        public static Draw goingOn(int loops) {
+            return new Draw(NOT_YET, Float.NaN, new int[0], new float[0], loops);
+        }
+
+        /** Whether nothing is drawn yet: the row has to come back with the loops that it has done. */
+        public boolean goesOn() {
+            return token == NOT_YET;
+        }
+
+        /** Whether its row did not go through all layers. */
+        public boolean leftEarly() {
+            return loops != EarlyExit.NEVER;
+        }
+
+        /** The same after so many loops. */
+        public Draw after(int count) {
+            return new Draw(token, logprob, topTokens, topLogprobs, count);
+        }
+    }
 }

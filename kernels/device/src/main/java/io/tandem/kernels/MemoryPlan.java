@@ -91,7 +91,8 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         double ofHead = model.tiedEmbeddings() ? limits.weights().tiedBytesPerParameter(limits.dtype()) : weight;
         long weights = Math.round(weight * model.layerParameters() + ofHead * embedding);
         bytes.put(Part.WEIGHTS, weights + element * (embedding + model.factorParameters()) + rotary);
-        bytes.put(Part.KV_CACHE, 2 * element * model.layers() * cacheRows * keys(model));
+        long held = model.recursion().isEmpty() ? 0 : element * limits.kvSlots() * model.hidden();
+        bytes.put(Part.KV_CACHE, held + 2 * element * model.layers() * cacheRows * keys(model));
         long factors = element
                 * model.layers()
                 * limits.adapterSlots()
@@ -204,11 +205,18 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         bytes.put(Part.ACTIVATIONS, tokens * model.layers() * activationBytes(model, limits));
         bytes.put(Part.LAST_OUTPUTS, headBytes(model, limits));
         bytes.put(Part.ROTARY, tokens * Float.BYTES * 2 * rotated(model));
-        bytes.put(Part.STREAM_GRADIENT, tokens * Float.BYTES * model.hidden());
+        bytes.put(Part.STREAM_GRADIENT, (1 + exits(model, limits)) * tokens * Float.BYTES * model.hidden());
         bytes.put(Part.KEY_VALUE_GRADIENTS, tokens * Float.BYTES * 2 * keys(model));
         bytes.put(Part.LOGITS, logits);
         bytes.put(Part.WINDOW, Math.max(0, backward - logits));
         return new MemoryPlan(bytes);
+    }
+
+    /** Loops of a recursive model behind which outputs may learn: all but the last, where there is a teacher. */
+    public static int exits(ModelConfig model, KernelsConfig limits) {
+        return limits.teacher().isEmpty()
+                ? 0
+                : model.recursion().map(own -> own.loops() - 1).orElse(0);
     }
 
     /** A row's output of the last layer, and a factor on its loss. */

@@ -236,13 +236,18 @@ def is_idle(self: __torch__.tandem.adapter.change.Changes,
 def forward(self: __torch__.tandem.adapter.change.Changes, bank: int,
             linear: __torch__.tandem.ops.linear.Linear, users: __torch__.tandem.adapter.change.Users,
             mask: Optional[Tensor], places: Tensor, x: Tensor) -> Tensor:
-  scaled = self.scale.active
-  inputs = __torch__.tandem.adapter.scale.forward_inputs(self.scale, scaled, bank, places, x)
+  inputs = __torch__.tandem.adapter.scale.forward_inputs(self.scale, self.scale.active, bank, places, x)
   if users.quantized.slot >= 0:
     y = __torch__.tandem.adapter.quantized.forward(self.quantized, users.quantized, bank, linear, inputs)
   else:
     y = __torch__.tandem.ops.linear.forward(linear, inputs)
-  y = __torch__.tandem.adapter.scale.forward_outputs(self.scale, scaled, bank, places, y)
+  return __torch__.tandem.adapter.change.forward_outputs(self, bank, users, mask, places, x, y)
+
+# y [N, out], the product with the weights of the bank, in place or not
+def forward_outputs(self: __torch__.tandem.adapter.change.Changes, bank: int,
+                    users: __torch__.tandem.adapter.change.Users, mask: Optional[Tensor], places: Tensor,
+                    x: Tensor, y: Tensor) -> Tensor:
+  y = __torch__.tandem.adapter.scale.forward_outputs(self.scale, self.scale.active, bank, places, y)
   y = __torch__.tandem.adapter.row_adapters.forward_(users.low_rank, self.low_rank, bank, x, y, mask)
   return __torch__.tandem.adapter.single_weights.forward_(self.singles, users.singles, bank, x, y)
 

@@ -111,18 +111,29 @@ def change_(self: __torch__.tandem.ops.linear.Linear, a: List[Tensor], b: List[T
 def forward(self: __torch__.tandem.ops.linear.Linear, x: Tensor) -> Tensor:
   return __torch__.tandem.ops.linear.add_product(self, x, self.bias)
 
+# x W^T + bias of the weight alone, which several layers may share
+def multiply(self: __torch__.tandem.ops.linear.Linear, x: Tensor, bias: Optional[Tensor]) -> Tensor:
+  if x.size(0) <= self.rows:
+    few = self.few
+    return (few).forward(x, bias)
+  many = self.many
+  return (many).forward(x, bias)
+
+# Adds to that product y what the layer has of its own.
+def add_own_(self: __torch__.tandem.ops.linear.Linear, x: Tensor, y: Tensor) -> None:
+  bias, factors = self.bias, self.factors
+  if bias is not None:
+    torch.add_(y, bias)
+  if factors is not None:
+    __torch__.tandem.ops.linear.add_factors_(factors, x, y)
+
 # x W^T, without the bias
 def product(self: __torch__.tandem.ops.linear.Linear, x: Tensor) -> Tensor:
   return __torch__.tandem.ops.linear.add_product(self, x, None)
 
 def add_product(self: __torch__.tandem.ops.linear.Linear, x: Tensor,
                 bias: Optional[Tensor]) -> Tensor:
-  if x.size(0) <= self.rows:
-    few = self.few
-    y = (few).forward(x, bias)
-  else:
-    many = self.many
-    y = (many).forward(x, bias)
+  y = __torch__.tandem.ops.linear.multiply(self, x, bias)
   factors = self.factors
   if factors is not None:
     __torch__.tandem.ops.linear.add_factors_(factors, x, y)

@@ -13,6 +13,8 @@ import java.util.Map;
  * @param penalties on tokens that came before
  * @param logitBias added to the logits of single tokens
  * @param topLogprobs log-probabilities of this many most likely tokens; -1 means none, not even of the drawn token
+ * @param earlyExit a token is drawn after the first loop of a recursive model where the most likely one has this
+ *     probability; 1 means after all loops, whatever the probability
  */
 public record SamplingParams(
         double temperature,
@@ -22,7 +24,8 @@ public record SamplingParams(
         long seed,
         Penalties penalties,
         Map<Integer, Float> logitBias,
-        int topLogprobs) {
+        int topLogprobs,
+        double earlyExit) {
 
     /** Always the most likely token. */
     public static final SamplingParams GREEDY = new SamplingParams(0, 0, 1, 0, 0, Penalties.NONE, Map.of(), -1);
@@ -53,13 +56,32 @@ public record SamplingParams(
         logitBias = Map.copyOf(logitBias);
     }
 
+    /** After all loops. */
+    public SamplingParams(
+            double temperature,
+            int topK,
+            double topP,
+            double minP,
+            long seed,
+            Penalties penalties,
+            Map<Integer, Float> logitBias,
+            int topLogprobs) {
+        this(temperature, topK, topP, minP, seed, penalties, logitBias, topLogprobs, 1);
+    }
+
+    /** Whether tokens may be drawn before the last loop. */
+    public boolean exitsEarly() {
+        return earlyExit < 1;
+    }
+
     /** The same with log-probabilities of the drawn tokens at least. */
     public SamplingParams withLogprob() {
-        return new SamplingParams(temperature, topK, topP, minP, seed, penalties, logitBias, Math.max(0, topLogprobs));
+        return new SamplingParams(
+                temperature, topK, topP, minP, seed, penalties, logitBias, Math.max(0, topLogprobs), earlyExit);
     }
 
     /** The same with another seed. */
     public SamplingParams withSeed(long other) {
-        return new SamplingParams(temperature, topK, topP, minP, other, penalties, logitBias, topLogprobs);
+        return new SamplingParams(temperature, topK, topP, minP, other, penalties, logitBias, topLogprobs, earlyExit);
     }
 }

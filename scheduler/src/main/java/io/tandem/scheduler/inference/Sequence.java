@@ -1,6 +1,7 @@
 package io.tandem.scheduler.inference;
 
 import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.EarlyExit;
 import io.tandem.kernels.IterationInputs.Scoring;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.adapter.Prefix;
@@ -46,6 +47,7 @@ public final class Sequence {
     private final int[] actsFrom;
 
     private final CacheKey prefixKey;
+    private final Exits exits;
     private int[] tokens;
     private int length;
     private int computed;
@@ -89,6 +91,7 @@ public final class Sequence {
                         .orElse(0))
                 .toArray();
         this.prefixKey = prefixKey(request, actsFrom);
+        this.exits = new Exits(request.sampling().earlyExit(), tokens.length);
         if (request.sampling().penalties().repeats()) {
             Arrays.stream(request.prompt()).forEach(seen::set);
         }
@@ -133,9 +136,9 @@ public final class Sequence {
         return Arrays.copyOf(tokens, length);
     }
 
-    /** The tokens whose keys and values are in the cache. */
+    /** The tokens whose keys and values are in the cache and what any other sequence would compute of them. */
     public int[] computedTokens() {
-        return Arrays.copyOf(tokens, computed);
+        return Arrays.copyOf(tokens, Math.min(computed, exits.whole()));
     }
 
     /**
@@ -148,7 +151,8 @@ public final class Sequence {
             return 0;
         }
         int mismatch = Arrays.mismatch(tokens, 0, length, other.tokens, 0, other.length);
-        return reusable(Math.min(Math.min(mismatch < 0 ? length : mismatch, length - 1), same));
+        int most = Math.min(same, other.exits.whole());
+        return reusable(Math.min(Math.min(mismatch < 0 ? length : mismatch, length - 1), most));
     }
 
     /** The next tokens to run. */
@@ -176,6 +180,20 @@ public final class Sequence {
                 .filter(from -> from > computed)
                 .map(from -> from - computed)
                 .reduce(pending(), Math::min);
+    }
+
+    /**
+     * After how many loops of a recursive model the next tokens leave it.
+     *
+     * @param drafted tokens behind them
+     */
+    public Optional<EarlyExit> exit(int count, int drafted) {
+        return exits.of(computed, computed + count + drafted, length - 1);
+    }
+
+    /** After how many loops all of them leave it. */
+    public Exits exits() {
+        return exits;
     }
 
     /** Whether its next row is one that gives a token, with everything before it in the cache. */
@@ -234,10 +252,11 @@ public final class Sequence {
 
     /**
      * How many tokens in a cache it can do without running, as running them is what gives log-probabilities and layers'
-     * inputs.
+     * inputs, or it has left a recursive model early where others have not.
      */
     public int reusable(int cachedTokens) {
-        return Math.min(scoring() ? Math.min(cachedTokens, scored - 1) : cachedTokens, unobserved());
+        int most = Math.min(unobserved(), exits.whole());
+        return Math.min(scoring() ? Math.min(cachedTokens, scored - 1) : cachedTokens, most);
     }
 
     private int unobserved() {
@@ -284,7 +303,7 @@ public final class Sequence {
 
     /** The most tokens that a draft of what follows its last token may have; 0 unless it decodes. */
     public int longestDraft() {
-        return decoding() ? Math.min(longestDraft, remaining() - 1) : 0;
+        return decoding() && exits.done() == 0 ? Math.min(longestDraft, remaining() - 1) : 0;
     }
 
     /** Whether its KV slot may hold the longest draft. */
@@ -341,6 +360,7 @@ public final class Sequence {
         kvSlot = NO_SLOT;
         adapterSlots = IterationInputs.BASE;
         computed = 0;
+        exits.goOn(0);
         suspended = true;
     }
 
@@ -351,6 +371,7 @@ public final class Sequence {
 
     public void advance(int count) {
         computed += count;
+        exits.goOn(0);
         if (lookup != null) {
             lookup.extend(tokens, computed);
         }
@@ -402,6 +423,7 @@ public final class Sequence {
         if (length == tokens.length) {
             tokens = Arrays.copyOf(tokens, Math.max(16, 2 * length));
         }
+        exits.left(length - 1, draw.loops());
         tokens[length++] = draw.token();
         if (request.sampling().penalties().counts()) {
             counts.merge(draw.token(), 1, Integer::sum);

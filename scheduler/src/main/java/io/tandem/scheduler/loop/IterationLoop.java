@@ -4,6 +4,7 @@ import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.KernelException;
+import io.tandem.kernels.model.Recursion;
 import io.tandem.scheduler.SchedulerConfig;
 import io.tandem.scheduler.SchedulerConfig.Drafts;
 import io.tandem.scheduler.SchedulerConfig.Mode;
@@ -65,6 +66,12 @@ public final class IterationLoop {
     private final IterationPlanner planner;
     private final Targets targets;
     private final Speculation speculation;
+    /** Of the model, 0 if it is not recursive. */
+    private final int loops;
+
+    /** Whether its decode rows may run loop by loop. */
+    private final boolean depthwise;
+
     private ServingSpell spell = ServingSpell.NONE;
     private long iteration;
     private int failuresInARow;
@@ -90,6 +97,8 @@ public final class IterationLoop {
         this.copies = new PrefixCopies(device, kv);
         this.targets = config.targets();
         this.speculation = config.speculation();
+        this.loops = device.model().recursion().map(Recursion::loops).orElse(0);
+        this.depthwise = loops > 0 && device.model().experts().isEmpty();
         this.latency = new LatencyModel(device.memoryBoundRows());
         this.inference = new InferenceQueue(kv, adapters, copies, weights, this::ended);
         this.jobs = new JobQueue(device, config, nanoTime);
@@ -171,20 +180,24 @@ public final class IterationLoop {
             return false;
         }
         iteration++;
-        long predicted = latency.predictNanos(plan.features());
+        // What an iteration of one loop takes teaches nothing of others.
+        boolean oneLoop = depthwise && plan.byLoops();
+        long predicted = latency.predictNanos(plan.features()) / (oneLoop ? loops : 1);
         long alone = latency.predictNanos(plan.features().withoutWindow());
         long start = nanoTime.getAsLong();
         plan.chunks().forEach(chunk -> chunk.sequence().timeline().scheduled(start));
         IterationOutputs outputs;
         try {
-            outputs = device.run(PlanEncoder.encode(plan));
+            outputs = device.run(PlanEncoder.encode(plan, oneLoop));
             failuresInARow = 0;
         } catch (KernelException | IllegalArgumentException e) {
             fail(plan, e);
             return true;
         }
         long now = nanoTime.getAsLong();
-        latency.observe(plan.features(), now - start);
+        if (!oneLoop) {
+            latency.observe(plan.features(), now - start);
+        }
         boolean waits = plan.training().isEmpty() && training.isPresent();
         spell = waits ? spell.plus(now - start) : ServingSpell.NONE;
         Accepted accepted = apply(plan, outputs, now);
@@ -194,15 +207,21 @@ public final class IterationLoop {
     }
 
     /**
-     * Tokens of drafts that were right.
+     * Tokens of drafts that were right, less rows that go on in another iteration.
      *
      * @param bestEffort how many of them belong to best-effort requests
+     * @param loops of a recursive model that they and the tokens of decode rows went through
      */
-    private record Accepted(int tokens, int bestEffort) {}
+    private record Accepted(int tokens, int bestEffort, int loops) {
+        static final Accepted NONE = new Accepted(0, 0, 0);
+
+        Accepted plus(Accepted other) {
+            return new Accepted(tokens + other.tokens, bestEffort + other.bestEffort, loops + other.loops);
+        }
+    }
 
     private Accepted apply(IterationPlan plan, IterationOutputs outputs, long now) {
-        int accepted = 0;
-        int bestEffort = 0;
+        Accepted accepted = Accepted.NONE;
         Iterator<Draw> draws = outputs.draws().iterator();
         Iterator<List<Draw>> scored = outputs.scored().iterator();
         Iterator<float[]> states = outputs.states().iterator();
@@ -216,18 +235,18 @@ public final class IterationLoop {
             if (seen > 0) {
                 chunk.sequence().observe(seen, observed.next());
             }
-            chunk.sequence().advance(chunk.tokens());
             if (chunk.draws() && chunk.sequence().request().options().pooled()) {
+                chunk.sequence().advance(chunk.tokens());
                 chunk.sequence().pool(states.next());
                 inference.end(chunk.sequence(), FinishReason.STOP, "");
             } else if (chunk.draws()) {
-                int right = apply(chunk, draws, now);
-                accepted += right;
-                bestEffort += chunk.sequence().bestEffort() ? right : 0;
+                accepted = accepted.plus(apply(chunk, draws, now));
+            } else {
+                chunk.sequence().advance(chunk.tokens());
             }
         }
         plan.training().ifPresent(work -> jobs.apply(outputs, inference::trained));
-        return new Accepted(accepted, bestEffort);
+        return accepted;
     }
 
     /**
@@ -235,8 +254,15 @@ public final class IterationLoop {
      * from what it follows. The first that differs is itself the answer's next token. What was computed of wrong tokens is
      * beyond the end of what counts as computed, and is overwritten.
      */
-    private int apply(Chunk chunk, Iterator<Draw> draws, long now) {
+    private Accepted apply(Chunk chunk, Iterator<Draw> draws, long now) {
         Draw drawn = draws.next();
+        int own = chunk.sequence().bestEffort() ? 1 : 0;
+        if (drawn.goesOn()) {
+            chunk.sequence().exits().goOn(drawn.loops());
+            return new Accepted(-1, -own, 0);
+        }
+        int gone = chunk.sequence().decoding() ? loops(drawn) : 0;
+        chunk.sequence().advance(chunk.tokens());
         apply(chunk.sequence(), drawn, now);
         int accepted = 0;
         boolean right = true;
@@ -245,11 +271,17 @@ public final class IterationLoop {
             drawn = draws.next();
             if (right) {
                 chunk.sequence().advance(1);
+                gone += loops(drawn);
                 apply(chunk.sequence(), drawn, now);
                 accepted++;
             }
         }
-        return accepted;
+        return new Accepted(accepted, own * accepted, gone);
+    }
+
+    /** That the token's row went through. */
+    private int loops(Draw drawn) {
+        return drawn.leftEarly() ? drawn.loops() : loops;
     }
 
     private void apply(Sequence sequence, Draw draw, long now) {
@@ -320,7 +352,7 @@ public final class IterationLoop {
                 (long) (duration * training),
                 plan.features().decodeRows() + accepted.tokens(),
                 plan.features().draftRows(),
-                accepted.tokens(),
+                Math.max(0, accepted.tokens()),
                 plan.features().prefillRows(),
                 plan.features().forwardRows(),
                 Math.toIntExact(plan.features().backwardRowLayers()),
@@ -338,7 +370,8 @@ public final class IterationLoop {
                                 .filter(chunk -> chunk.sequence().bestEffort())
                                 .mapToInt(Chunk::tokens)
                                 .sum(),
-                bounded));
+                bounded,
+                accepted.loops()));
     }
 
     /** Whether the device has not failed several times in a row. */

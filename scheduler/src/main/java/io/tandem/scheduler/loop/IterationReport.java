@@ -22,6 +22,7 @@ package io.tandem.scheduler.loop;
  * @param cachedTokens in the KV cache after the iteration
  * @param bestEffortTokens how many of the decode and prompt tokens belong to best-effort requests
  * @param bounded whether it was kept short for a tenant that asks for little
+ * @param loops of a recursive model that the decoded tokens went through together; 0 if the model is none
  */
 public record IterationReport(
         long iteration,
@@ -41,7 +42,8 @@ public record IterationReport(
         int copiedTokens,
         int cachedTokens,
         int bestEffortTokens,
-        boolean bounded) {
+        boolean bounded,
+        int loops) {
 
     /** Whether it carried inference. */
     public boolean serves() {

@@ -29,6 +29,17 @@ public record IterationPlan(List<Chunk> chunks, Optional<TrainingWork> training,
             return new Chunk(sequence, tokens, tokens == sequence.pending(), NO_DRAFT);
         }
 
+        /** Whether it is a decode row of which nothing but the next token is wanted. */
+        boolean decodes() {
+            return tokens == 1
+                    && draws
+                    && draft.length == 0
+                    && sequence.decoding()
+                    && !sequence.request().options().pooled()
+                    && sequence.scoring(1).isEmpty()
+                    && sequence.observed(1) == 0;
+        }
+
         /** The same with a draft. */
         Chunk with(int[] drafted) {
             return new Chunk(sequence, tokens, draws, drafted);
@@ -38,6 +49,13 @@ public record IterationPlan(List<Chunk> chunks, Optional<TrainingWork> training,
     /** The same inference with a window. */
     IterationPlan with(TrainingWork work, IterationFeatures all) {
         return new IterationPlan(chunks, Optional.of(work), all);
+    }
+
+    /** Whether it may run loop by loop on a recursive model, and there is something to gain. */
+    public boolean byLoops() {
+        return training.isEmpty()
+                && chunks.stream().allMatch(Chunk::decodes)
+                && chunks.stream().anyMatch(chunk -> chunk.sequence().exits().byLoops());
     }
 
     public boolean empty() {

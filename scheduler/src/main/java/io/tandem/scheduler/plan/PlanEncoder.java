@@ -23,10 +23,11 @@ public final class PlanEncoder {
 
     private PlanEncoder() {}
 
-    public static IterationInputs encode(IterationPlan plan) {
+    /** @param oneLoop as in {@link IterationInputs} */
+    public static IterationInputs encode(IterationPlan plan, boolean oneLoop) {
         List<Segment> segments =
                 plan.chunks().stream().map(PlanEncoder::segment).toList();
-        return new IterationInputs(segments, plan.training());
+        return new IterationInputs(segments, plan.training(), oneLoop);
     }
 
     private static Segment segment(Chunk chunk) {
@@ -40,7 +41,8 @@ public final class PlanEncoder {
                 chunk.draws() && !pooled ? samplings(chunk) : List.of(),
                 sequence.scoring(chunk.tokens()),
                 chunk.draws() && pooled,
-                sequence.observed(chunk.tokens()));
+                sequence.observed(chunk.tokens()),
+                sequence.exit(chunk.tokens(), chunk.draft().length));
     }
 
     private static int[] concat(int[] tokens, int[] draft) {

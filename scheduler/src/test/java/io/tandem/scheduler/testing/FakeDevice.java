@@ -32,6 +32,7 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Predicate;
@@ -56,6 +57,7 @@ public final class FakeDevice implements DeviceModel {
     private final ToDoubleFunction<IterationInputs> millis;
     private final long[][] written;
     private final int[][] given;
+    private final FakeLoops loops;
     private final Adapter[] slots;
     private final Map<Integer, FakeTrainee> trainees = new TreeMap<>();
     private final FakeArena arena = new FakeArena();
@@ -75,6 +77,7 @@ public final class FakeDevice implements DeviceModel {
         this.millis = millis;
         this.written = new long[limits.kvSlots()][limits.contextTokens()];
         this.given = new int[limits.kvSlots()][limits.contextTokens()];
+        this.loops = new FakeLoops(limits.kvSlots(), limits.contextTokens());
         this.slots = new Adapter[limits.adapterSlots()];
     }
 
@@ -86,6 +89,11 @@ public final class FakeDevice implements DeviceModel {
     /** Only one of so many tokens depends on all the text; the others follow from the token before, so texts repeat. */
     public void surpriseEvery(int tokens) {
         surprises = tokens;
+    }
+
+    /** The model becomes a recursive one, and how sure it is after a loop is as random as its text. */
+    public void loops(int count) {
+        loops.count(count);
     }
 
     public long nanoTime() {
@@ -130,11 +138,11 @@ public final class FakeDevice implements DeviceModel {
 
     @Override
     public ModelConfig model() {
-        return ModelConfig.llama(LAYERS, 8, 2, 1, 4, 16, VOCAB)
+        ModelConfig.Builder model = ModelConfig.llama(LAYERS, 8, 2, 1, 4, 16, VOCAB)
                 .architecture("Fake")
                 .maxPositions(limits.contextTokens())
-                .tied(true)
-                .build();
+                .tied(true);
+        return loops.of(model).build();
     }
 
     @Override
@@ -293,6 +301,7 @@ public final class FakeDevice implements DeviceModel {
             throw new KernelException("no luck with token " + broken, new IllegalStateException());
         }
         int rows = inputs.segments().stream().mapToInt(s -> s.tokens().length).sum();
+        require(!inputs.oneLoop() || inputs.training().isEmpty(), "windows go through all loops");
         require(
                 inputs.segments().stream().map(Segment::kvSlot).distinct().count()
                         == inputs.segments().size(),
@@ -312,8 +321,14 @@ public final class FakeDevice implements DeviceModel {
                 observed.add(observed(segment, end));
             }
             int at = end - segment.samplings().size();
+            Optional<Draw> going = loops.run(segment, inputs.oneLoop());
+            if (going.isPresent()) {
+                draws.add(going.get());
+                continue;
+            }
             for (Sampling sampling : segment.samplings()) {
-                draws.add(draw(written[segment.kvSlot()][at], given[segment.kvSlot()][at], sampling));
+                draws.add(draw(written[segment.kvSlot()][at], given[segment.kvSlot()][at], sampling)
+                        .after(loops.after(segment.kvSlot(), at)));
                 at++;
             }
         }
@@ -354,6 +369,8 @@ public final class FakeDevice implements DeviceModel {
         for (int token : segment.tokens()) {
             state = (state * 31 + token) * 0x9E3779B97F4A7C15L + stack;
             state = (state ^ (state >>> 29)) | 1;
+            // What later loops have of a row that leaves early is something else.
+            state += 2L * loops.leave(segment, at, state);
             given[segment.kvSlot()][at] = token;
             slot[at++] = state;
         }

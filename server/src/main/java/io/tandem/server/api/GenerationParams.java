@@ -122,7 +122,19 @@ public record GenerationParams(
                         body.optionalNumber("frequency_penalty").orElse(0),
                         body.optionalNumber("repetition_penalty").orElse(standard.repetitionPenalty())),
                 biases(body, bounds.vocab()),
-                topLogprobs);
+                topLogprobs,
+                earlyExit(body, bounds));
+    }
+
+    private static double earlyExit(JsonBody body, RequestBounds bounds) {
+        double threshold =
+                body.optionalNumber("early_exit").orElse(bounds.sampling().earlyExit());
+        if (threshold < 1 && !bounds.recursive()) {
+            throw body.invalid(
+                    "early_exit",
+                    "must be 1, or left out: this model is not a recursive one, whose tokens leave early.");
+        }
+        return threshold;
     }
 
     private static OptionalInt promptTokens(JsonBody body, int maxTokens, RequestBounds bounds) {

@@ -305,6 +305,13 @@ public final class RequestFields {
                         EVERY,
                         new Whole(Integer.MIN_VALUE, Integer.MAX_VALUE),
                         "lowest first, among the waiting requests of the same user"),
+                honoured(
+                        "early_exit",
+                        TANDEM,
+                        EVERY,
+                        new Positive(1),
+                        "above 0, at most 1; of recursive models: a token is drawn after the first loop where the most"
+                                + " likely one has this probability"),
                 honoured("adapters", TANDEM, EVERY, shape("AdapterNames"), "added up for this request"),
                 honoured("merged_adapters", TANDEM, EVERY, shape("MergedAdapters"), "merged for this request"),
                 accepted("metadata", OPENAI, EVERY, "not stored"),

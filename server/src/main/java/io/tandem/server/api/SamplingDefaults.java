@@ -8,8 +8,15 @@ package io.tandem.server.api;
  * @param topK 0 for all
  * @param minP from 0 to 1
  * @param repetitionPenalty above 0, at most 2
+ * @param earlyExit above 0, at most 1
  */
-public record SamplingDefaults(double temperature, double topP, int topK, double minP, double repetitionPenalty) {
+public record SamplingDefaults(
+        double temperature, double topP, int topK, double minP, double repetitionPenalty, double earlyExit) {
     /** OpenAI's. */
-    public static final SamplingDefaults STANDARD = new SamplingDefaults(1, 1, 0, 0, 1);
+    public static final SamplingDefaults STANDARD = new SamplingDefaults(1, 1, 0, 0, 1, 1);
+
+    /** The same with another threshold. */
+    public SamplingDefaults withEarlyExit(double threshold) {
+        return new SamplingDefaults(temperature, topP, topK, minP, repetitionPenalty, threshold);
+    }
 }

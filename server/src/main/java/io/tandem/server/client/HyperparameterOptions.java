@@ -47,6 +47,7 @@ final class HyperparameterOptions {
             Map.entry("budget", "--budget"),
             Map.entry("skip", "--skip"),
             Map.entry("search", "--skip-search"),
+            Map.entry("exit_weight", "--exit-weight"),
             Map.entry("under", "--under"),
             Map.entry("n_epochs", "--epochs"),
             Map.entry("batch_size", "--batch-size"),
@@ -191,6 +192,12 @@ final class HyperparameterOptions {
             paramLabel = "X",
             description = "Of das: part of the job that finds out which layers; default 0.3.")
     private @Nullable Double skipSearch;
+
+    @Option(
+            names = "--exit-weight",
+            paramLabel = "X",
+            description = "Of teacher: how much what tokens leave a recursive model early with learns too; default 0.")
+    private @Nullable Double exitWeight;
 
     @Option(
             names = "--growth-warmup",
@@ -405,6 +412,7 @@ final class HyperparameterOptions {
         put(policy, "budget", budget);
         put(policy, "skip", skip);
         put(policy, "search", skipSearch);
+        put(policy, "exit_weight", exitWeight);
         return policy.isEmpty() ? null : policy;
     }
 

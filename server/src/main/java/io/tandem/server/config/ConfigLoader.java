@@ -98,7 +98,8 @@ public final class ConfigLoader {
                             values.longInteger(StorageConfig.CACHE, StorageConfig.EMBEDDED.cacheBytes())),
                     values.text("model").map(Path::of).orElseGet(() -> home.resolve("config/models/sample")),
                     values.text("model-name"),
-                    modelSampling(values),
+                    new SamplingConfig(
+                            modelSampling(values), values.number("early-exit", SamplingConfig.DEFAULT.earlyExit())),
                     new ParserConfig(
                             constant(values, "tool-parser", ParserConfig.Tools.class, ParserConfig.Tools.AUTO),
                             constant(

@@ -14,7 +14,7 @@ import java.util.Optional;
  * @param storage what else keeps them
  * @param model the base model: a directory in HuggingFace's layout, a GGUF file, or the name of a model of the hub
  * @param modelName what clients call the base model by; the name of the directory or file if not given
- * @param modelSampling whether requests get the sampling defaults of the model's generation_config.json
+ * @param sampling where a request does not say
  * @param parsers what is looked for in the answers to chats
  * @param adapterRoot directory below which clients may name adapters to load
  * @param trainingMemoryBytes native memory that fine-tuning may take; 0 means what the machine has left
@@ -31,7 +31,7 @@ public record ServerConfig(
         StorageConfig storage,
         Path model,
         Optional<String> modelName,
-        boolean modelSampling,
+        SamplingConfig sampling,
         ParserConfig parsers,
         Path adapterRoot,
         long trainingMemoryBytes,
@@ -67,7 +67,7 @@ public record ServerConfig(
                 storage,
                 directory,
                 modelName.or(() -> Optional.of(name)),
-                modelSampling,
+                sampling,
                 parsers,
                 adapterRoot,
                 trainingMemoryBytes,

@@ -27,6 +27,7 @@ final class Choice {
     private boolean begun;
     private boolean written;
     private int tokens;
+    private int early;
     private double logprobs;
     private int scoredChars;
     private String finishReason = "";
@@ -81,6 +82,7 @@ final class Choice {
     /** Takes a token; returns the text that can be shown now. */
     String accept(Draw draw) {
         tokens++;
+        early += draw.leftEarly() ? 1 : 0;
         logprobs += draw.logprob();
         if (recorded) {
             draws.add(draw);
@@ -153,6 +155,11 @@ final class Choice {
     /** Tokens so far. */
     int tokens() {
         return tokens;
+    }
+
+    /** Those that were drawn before a recursive model's last loop. */
+    int earlyTokens() {
+        return early;
     }
 
     /** Mean log-probability of its tokens, if the device reported them. */

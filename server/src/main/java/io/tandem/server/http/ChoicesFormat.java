@@ -120,6 +120,9 @@ final class ChoicesFormat implements AnswerFormat {
         usage.put("completion_tokens", tokens.completion());
         usage.put("total_tokens", tokens.prompt() + tokens.completion());
         usage.putObject("prompt_tokens_details").put("cached_tokens", tokens.cached());
+        if (params.sampling().exitsEarly()) {
+            usage.putObject("completion_tokens_details").put("early_exit_tokens", tokens.early());
+        }
         return usage;
     }
 }

@@ -117,7 +117,10 @@ final class ResponseFormat implements AnswerFormat {
                 .put("cached_tokens", tokens.cached())
                 .put("cache_write_tokens", 0);
         usage.put("output_tokens", tokens.completion());
-        usage.putObject("output_tokens_details").put("reasoning_tokens", reasoningTokens);
+        ObjectNode details = usage.putObject("output_tokens_details").put("reasoning_tokens", reasoningTokens);
+        if (params.sampling().exitsEarly()) {
+            details.put("early_exit_tokens", tokens.early());
+        }
         usage.put("total_tokens", tokens.prompt() + tokens.completion());
         return json;
     }

@@ -8,8 +8,9 @@ import java.util.List;
  * @param prompt of all prompts, each counted once, however many answers it got
  * @param cached those of the prompts that were not computed again
  * @param completion of all answers
+ * @param early those of the answers that were drawn before a recursive model's last loop
  */
-record Usage(int prompt, int cached, int completion) {
+record Usage(int prompt, int cached, int completion, int early) {
     static Usage of(List<EncodedPrompt> prompts, List<Choice> choices) {
         int answers = choices.size() / prompts.size();
         return new Usage(
@@ -18,6 +19,7 @@ record Usage(int prompt, int cached, int completion) {
                         .filter(choice -> choice.index() % answers == 0)
                         .mapToInt(Choice::cachedTokens)
                         .sum(),
-                choices.stream().mapToInt(Choice::completionTokens).sum());
+                choices.stream().mapToInt(Choice::completionTokens).sum(),
+                choices.stream().mapToInt(Choice::earlyTokens).sum());
     }
 }

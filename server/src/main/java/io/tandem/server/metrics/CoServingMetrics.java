@@ -13,12 +13,13 @@ import java.util.function.Supplier;
 /** What iterations carry and how long things take, as meters; docs/metrics.md explains each. */
 public final class CoServingMetrics implements IterationListener {
     private static final IterationReport NOTHING =
-            new IterationReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, false);
+            new IterationReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, false, 0);
 
     private final Timer iterations;
     private final Timer ttft;
     private final Timer itl;
     private final Counter decode;
+    private final Counter loops;
     private final Counter drafted;
     private final Counter accepted;
     private final Counter prefill;
@@ -41,6 +42,7 @@ public final class CoServingMetrics implements IterationListener {
         ttft = timer(registry, "tandem.request.ttft", "from a request's arrival to its first token");
         itl = timer(registry, "tandem.request.itl", "between two tokens of an answer");
         decode = tokens(registry, "decode");
+        loops = counter(registry, "tandem.decode.loops", "loops of a recursive model that decoded tokens went through");
         drafted = counter(registry, "tandem.speculation.drafted", "tokens that ran as drafts of what follows");
         accepted = counter(registry, "tandem.speculation.accepted", "tokens of drafts that were right");
         prefill = tokens(registry, "prefill");
@@ -99,6 +101,7 @@ public final class CoServingMetrics implements IterationListener {
         latency.iteration(report);
         iterations.record(report.durationNanos(), TimeUnit.NANOSECONDS);
         decode.increment(report.decodeTokens());
+        loops.increment(report.loops());
         drafted.increment(report.draftTokens());
         accepted.increment(report.acceptedTokens());
         prefill.increment(report.prefillTokens());

@@ -20,7 +20,8 @@ final class GenerationFile {
                 number(file, "top_p", Double.MIN_NORMAL, 1, standard.topP()),
                 topK.isInt() && topK.intValue() > 0 ? topK.intValue() : standard.topK(),
                 number(file, "min_p", 0, 1, standard.minP()),
-                number(file, "repetition_penalty", Double.MIN_NORMAL, 2, standard.repetitionPenalty()));
+                number(file, "repetition_penalty", Double.MIN_NORMAL, 2, standard.repetitionPenalty()),
+                standard.earlyExit());
     }
 
     private static double number(ModelFile file, String name, double least, double most, double absent) {

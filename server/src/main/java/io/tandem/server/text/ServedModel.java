@@ -31,20 +31,12 @@ public record ServedModel(
 
     /** What requests are read by. */
     public RequestBounds bounds() {
-        return new RequestBounds(shape.vocab(), contextTokens, sampling);
+        return new RequestBounds(
+                shape.vocab(), contextTokens, sampling, shape.recursion().isPresent());
     }
 
-    /** The same without sampling defaults of its own. */
-    public ServedModel withStandardSampling() {
-        return new ServedModel(
-                name,
-                shape,
-                contextTokens,
-                tokenizer,
-                template,
-                stopTokens,
-                SamplingDefaults.STANDARD,
-                identity,
-                created);
+    /** The same with other sampling defaults. */
+    public ServedModel withSampling(SamplingDefaults other) {
+        return new ServedModel(name, shape, contextTokens, tokenizer, template, stopTokens, other, identity, created);
     }
 }

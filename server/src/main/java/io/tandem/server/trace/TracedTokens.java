@@ -5,6 +5,7 @@ import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.StatusCode;
 import io.opentelemetry.api.trace.Tracer;
 import io.opentelemetry.context.Context;
+import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.scheduler.Rejection;
 import io.tandem.scheduler.TokenSource;
 import io.tandem.scheduler.adapter.AdapterVersion;
@@ -28,6 +29,7 @@ final class TracedTokens implements TokenSource {
     private static final AttributeKey<Long> CACHED = AttributeKey.longKey("gen_ai.usage.cache_read.input_tokens");
     private static final AttributeKey<List<String>> REASONS =
             AttributeKey.stringArrayKey("gen_ai.response.finish_reasons");
+    private static final AttributeKey<Long> EARLY = AttributeKey.longKey("tandem.early_exit_tokens");
     private static final AttributeKey<String> ADAPTERS = AttributeKey.stringKey("tandem.adapters");
 
     private final TokenSource source;
@@ -62,7 +64,8 @@ final class TracedTokens implements TokenSource {
                 .end(end);
     }
 
-    private void record(InferenceRequest request, Context parent, TokenSink.Finish finish) {
+    /** @param early how many of its tokens were drawn before a recursive model's last loop */
+    private void record(InferenceRequest request, Context parent, TokenSink.Finish finish, int early) {
         TokenSink.Course course = finish.course();
         Instant now = Instant.now();
         Instant arrived = Instants.of(course.arrived());
@@ -72,6 +75,7 @@ final class TracedTokens implements TokenSource {
                 .setAttribute(INPUT, (long) finish.promptTokens())
                 .setAttribute(CACHED, (long) finish.cachedTokens())
                 .setAttribute(OUTPUT, (long) finish.completionTokens())
+                .setAttribute(EARLY, (long) early)
                 .setAttribute(REASONS, List.of(finish.reason().name().toLowerCase(Locale.ROOT)))
                 .setAttribute(
                         ADAPTERS,
@@ -99,6 +103,7 @@ final class TracedTokens implements TokenSource {
     private final class Traced extends ForwardingTokenSink {
         private final InferenceRequest request;
         private final Context parent;
+        private int early;
 
         Traced(Submission answer, Context parent) {
             super(answer.sink());
@@ -107,8 +112,14 @@ final class TracedTokens implements TokenSource {
         }
 
         @Override
+        public void token(Draw draw) {
+            early += draw.leftEarly() ? 1 : 0;
+            super.token(draw);
+        }
+
+        @Override
         public void finish(Finish finish) {
-            record(request, parent, finish);
+            record(request, parent, finish, early);
             super.finish(finish);
         }
     }

@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ParamsTest {
     private static final int VOCAB = 100;
     private static final int CONTEXT = 64;
-    private static final RequestBounds BOUNDS = new RequestBounds(VOCAB, CONTEXT, SamplingDefaults.STANDARD);
+    private static final RequestBounds BOUNDS = new RequestBounds(VOCAB, CONTEXT, SamplingDefaults.STANDARD, false);
 
     private static CompletionParams completion(String fields) {
         return CompletionParams.read(JsonBody.parse(Buffer.buffer("{\"model\":\"m\"," + fields + "}")), BOUNDS);
@@ -124,6 +124,9 @@ class ParamsTest {
                 "min_p|`\"prompt\":\"x\",\"min_p\":\"0\"`",
                 "repetition_penalty|`\"prompt\":\"x\",\"repetition_penalty\":0`",
                 "repetition_penalty|`\"prompt\":\"x\",\"repetition_penalty\":2.5`",
+                "early_exit|`\"prompt\":\"x\",\"early_exit\":0`",
+                "early_exit|`\"prompt\":\"x\",\"early_exit\":1.5`",
+                "early_exit|`\"prompt\":\"x\",\"early_exit\":0.5`",
                 "min_tokens|`\"prompt\":\"x\",\"min_tokens\":-1`",
                 "min_tokens|`\"prompt\":\"x\",\"min_tokens\":17`",
                 "stop_token_ids|`\"prompt\":\"x\",\"stop_token_ids\":[100]`",

@@ -76,6 +76,7 @@ class TestedFieldsTest {
                     Set.of("guided_choice", "guided_json", "guided_regex", "response_format", "structured_outputs")),
             Map.entry("ToolsIT", Set.of("parallel_tool_calls", "tool_choice", "tools")),
             Map.entry("AdapterMakingIT", Set.of("adapters", "merged_adapters")),
+            Map.entry("RecursiveIT", Set.of("early_exit")),
             Map.entry("FairnessIT", Set.of("user")),
             Map.entry("FairQueueTest", Set.of("priority")));
 

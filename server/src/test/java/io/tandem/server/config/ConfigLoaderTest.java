@@ -181,6 +181,9 @@ class ConfigLoaderTest {
             http: {body-timeout: 86401}        | http.body-timeout is 86401, expected 1 to 86400 seconds
             http: {write-timeout: soon}        | http.write-timeout is "soon", expected a whole number
             http: {max-connections: 0}         | http.max-connections is 0, expected 1 to 1000000
+            early-exit: 0                      | early-exit is 0.0, expected more than 0 and at most 1
+            early-exit: 1.5                    | early-exit is 1.5, expected more than 0 and at most 1
+            early-exit: soon                   | early-exit is "soon", expected a number
             server: {drain-timeout: -1}        | server.drain-timeout is -1, expected 0 to 86400 seconds
             server: {stall-timeout: 1e9}       | server.stall-timeout is 1.0E9, expected 0 to 86400 seconds
             tls: {certificate: a.pem}          | tls.certificate is set alone, expected tls.certificate and tls.key together

@@ -29,6 +29,7 @@ import io.tandem.server.config.HttpConfig.OnUnknownField;
 import io.tandem.server.config.HttpLimits;
 import io.tandem.server.config.OperationConfig;
 import io.tandem.server.config.ParserConfig;
+import io.tandem.server.config.SamplingConfig;
 import io.tandem.server.config.ServerConfig;
 import io.tandem.server.config.StorageConfig;
 import io.tandem.server.storage.blob.S3Address;
@@ -85,6 +86,7 @@ final class RunningServer implements AutoCloseable {
         private AdaptersConfig adapters = AdaptersConfig.DEFAULT;
         private HttpAccess access = HttpAccess.LOCAL;
         private FinetuneConfig finetune = FinetuneConfig.DEFAULT;
+        private SamplingConfig sampling = SamplingConfig.DEFAULT;
         private BatchesConfig batches = BatchesConfig.DEFAULT;
         private Speculation speculation = SPECULATION;
         private Map<String, String> environment = TestS3.environment();
@@ -166,6 +168,11 @@ final class RunningServer implements AutoCloseable {
         return start(directory, model, settings -> {});
     }
 
+    /** The same whose tokens leave a recursive model when it is so sure. */
+    static RunningServer start(Path directory, Path model, double earlyExit) throws IOException {
+        return start(directory, model, settings -> settings.sampling = new SamplingConfig(true, earlyExit));
+    }
+
     private static RunningServer start(Path directory, Path model, Consumer<Settings> set) throws IOException {
         Settings settings = new Settings();
         set.accept(settings);
@@ -181,7 +188,7 @@ final class RunningServer implements AutoCloseable {
                         StorageConfig.EMBEDDED.cacheBytes()),
                 model,
                 Optional.empty(),
-                true,
+                settings.sampling,
                 ParserConfig.DEFAULT,
                 directory.resolve("import"),
                 settings.trainingMemoryBytes,

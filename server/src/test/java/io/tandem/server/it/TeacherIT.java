@@ -31,10 +31,15 @@ class TeacherIT {
     }
 
     private static HttpResponse<String> create(RunningServer server, String file) throws Exception {
+        return create(server, file, "");
+    }
+
+    /** @param more of what it learns */
+    private static HttpResponse<String> create(RunningServer server, String file, String more) throws Exception {
         return server.post(
                 JOBS,
                 "{\"model\":\"tiny\",\"training_file\":\"" + file + "\",\"seed\":1,\"hyperparameters\":{\"n_epochs\":5,"
-                        + "\"batch_size\":4,\"learning_rate\":0.01,\"learns\":{\"type\":\"teacher\"}}}");
+                        + "\"batch_size\":4,\"learning_rate\":0.01,\"learns\":{\"type\":\"teacher\"" + more + "}}}");
     }
 
     private static List<Double> losses(JobClient jobs, String id) throws Exception {
@@ -55,6 +60,9 @@ class TeacherIT {
         try {
             JobClient jobs = new JobClient(server);
             String file = server.upload("train.jsonl", TrainingFiles.chats(40));
+            HttpResponse<String> refused = create(server, file, ",\"exit_weight\":0.1");
+            assertThat(refused.statusCode()).isEqualTo(400);
+            assertThat(refused.body()).contains("cannot have an 'exit_weight' here", "\"param\":\"learns\"");
             String first = server.json(create(server, file)).path("id").asText();
             jobs.succeeded(first);
             alone = losses(jobs, first);

@@ -17,7 +17,7 @@ class CoServingMetricsTest {
 
     @Test
     void gaugesAreZeroWhileNothingRuns() {
-        metrics.iteration(new IterationReport(1, 1, 1, 0, 8, 0, 0, 0, 0, 0, 3, 8, 2, 0, 0, 640, 0, false));
+        metrics.iteration(new IterationReport(1, 1, 1, 0, 8, 0, 0, 0, 0, 0, 3, 8, 2, 0, 0, 640, 0, false, 0));
         List<String> gauges = List.of(
                 "tandem.sequences.running", "tandem.requests.waiting", "tandem.kv.tokens", "tandem.iteration.adapters");
         assertThat(gauges)
@@ -31,7 +31,7 @@ class CoServingMetricsTest {
 
     @Test
     void vllmsNamesHaveTheSameNumbers() {
-        metrics.iteration(new IterationReport(1, 1, 1, 0, 8, 0, 0, 0, 0, 0, 3, 8, 2, 5, 0, 640, 0, false));
+        metrics.iteration(new IterationReport(1, 1, 1, 0, 8, 0, 0, 0, 0, 0, 3, 8, 2, 5, 0, 640, 0, false, 0));
         List<String> gauges =
                 List.of("vllm:num_requests_running", "vllm:num_requests_waiting", "vllm:kv_cache_usage_perc");
         assertThat(gauges)

@@ -8,6 +8,7 @@ import io.tandem.kernels.testing.ByteTokenizer;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.server.api.SamplingDefaults;
+import io.tandem.server.config.SamplingConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -75,10 +76,12 @@ class ModelTextTest {
         Path generation = directory.resolve("generation_config.json");
         assertThat(load().sampling()).isEqualTo(SamplingDefaults.STANDARD);
         Files.writeString(generation, "{\"temperature\": 0.7, \"top_p\": 0.8, \"top_k\": 20}");
-        assertThat(load().sampling()).isEqualTo(new SamplingDefaults(0.7, 0.8, 20, 0, 1));
+        assertThat(load().sampling()).isEqualTo(new SamplingDefaults(0.7, 0.8, 20, 0, 1, 1));
         Files.writeString(generation, "{\"min_p\": 0.1, \"repetition_penalty\": 1.05}");
-        assertThat(load().sampling()).isEqualTo(new SamplingDefaults(1, 1, 0, 0.1, 1.05));
-        assertThat(load().withStandardSampling().sampling()).isEqualTo(SamplingDefaults.STANDARD);
+        assertThat(load().sampling()).isEqualTo(new SamplingDefaults(1, 1, 0, 0.1, 1.05, 1));
+        SamplingDefaults own = load().sampling();
+        assertThat(new SamplingConfig(false, 1).of(own, tiny.config())).isEqualTo(SamplingDefaults.STANDARD);
+        assertThat(new SamplingConfig(true, 1).of(own, tiny.config())).isEqualTo(own);
         Files.writeString(generation, "{\"temperature\": -1, \"top_p\": \"x\", \"top_k\": null}");
         assertThat(load().sampling()).isEqualTo(SamplingDefaults.STANDARD);
     }

@@ -298,8 +298,8 @@ final class AdapterSlots {
     }
 
     /** For the rows of a lane that find them one by one, view by view. */
-    List<SinglesObject> singles(int lane, Depth depth) {
-        return singles.of(lane, depth);
+    List<SinglesObject> singles(int lane, int part, Depth depth) {
+        return singles.of(lane, part, depth);
     }
 
     /** How often the content of a slot changed. */

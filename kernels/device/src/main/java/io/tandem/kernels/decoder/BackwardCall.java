@@ -10,6 +10,7 @@ import io.tandem.kernels.tensor.TensorScope;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntFunction;
+import java.util.stream.IntStream;
 
 /**
  * The one call that takes rows of a lane back through layers.
@@ -52,7 +53,16 @@ record BackwardCall(
                                 ? FullRows.embedded(windows, pack, first.first())
                                 : new long[0],
                         first.first(),
-                        learners.get(0).taught()));
+                        learners.get(0).taught(),
+                        learners.get(0).exitWeight() > 0 ? exits(first, model) : new long[0]));
+    }
+
+    /** The last layer before the end of each loop but the last that the rows go through, -1 if there is none. */
+    private static long[] exits(LaidPack pack, ModelConfig model) {
+        int loops = model.recursion().orElseThrow().loops();
+        return IntStream.range(1, loops)
+                .mapToLong(loop -> pack.skipped().previousClearBit(loop * model.blockLayers() - 1))
+                .toArray();
     }
 
     /** Whether the trainee has the module in full. */

@@ -21,12 +21,14 @@ final class CacheSlots {
 
     private final int capacity;
 
-    CacheSlots(DecoderScript script, TensorScope owner, ModelObject model, KernelsConfig limits) {
+    /** @param recursive whether rows may go on with another loop in a later iteration */
+    CacheSlots(DecoderScript script, TensorScope owner, ModelObject model, KernelsConfig limits, boolean recursive) {
         this.script = script;
         this.scope = owner;
         this.ends = new int[limits.kvSlots()];
         this.capacity = limits.contextTokens();
-        value = script.newCache(owner, model, limits.kvSlots(), limits.contextTokens());
+        value = script.newCache(
+                owner, model, limits.kvSlots(), limits.contextTokens(), recursive ? limits.kvSlots() : 0);
     }
 
     CacheObject value() {

@@ -9,6 +9,7 @@ import io.tandem.kernels.decoder.AdapterArguments.Singles;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.IterationArguments.Backward;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
+import io.tandem.kernels.decoder.IterationArguments.Places;
 import io.tandem.kernels.decoder.ModelArguments.LayerParts;
 import io.tandem.kernels.decoder.ModelArguments.Structure;
 import io.tandem.kernels.decoder.OptimizerArguments.Range;
@@ -42,7 +43,15 @@ final class DecoderScript {
     private static final String CLASS = "__torch__.tandem.decoder.Decoder";
 
     /** Arguments that belong together; the script takes the components one by one. */
-    interface Arguments {}
+    interface Arguments {
+        static IValue list(TensorScope call, Stream<IValue> values) {
+            return call.own(IValue.listFrom(values.toArray(IValue[]::new)));
+        }
+
+        static IValue[] after(IValue[] last, IValue... first) {
+            return Stream.of(first, last).flatMap(Stream::of).toArray(IValue[]::new);
+        }
+    }
 
     private final ScriptModule script;
     private final String device;
@@ -67,6 +76,11 @@ final class DecoderScript {
     /** The text of each file. */
     static Map<String, String> sources() {
         return ScriptModule.read(DecoderSources.FILES);
+    }
+
+    /** Those of its methods that run a recursive model loop by loop. */
+    LoopScript loops() {
+        return new LoopScript(script);
     }
 
     /** Where weights are to be made. */
@@ -142,10 +156,12 @@ final class DecoderScript {
                 forms.value());
     }
 
-    CacheObject newCache(TensorScope owner, ModelObject model, int slots, int capacity) {
+    /** @param held slots whose rows may go on with another loop later */
+    CacheObject newCache(TensorScope owner, ModelObject model, int slots, int capacity, int held) {
         try (TensorScope call = owner.open()) {
+            IValue size = call.number(capacity);
             return new CacheObject(
-                    script.call(owner, "new_cache", model.value(), call.number(slots), call.number(capacity)));
+                    script.call(owner, "new_cache", model.value(), call.number(slots), size, call.number(held)));
         }
     }
 
@@ -154,14 +170,9 @@ final class DecoderScript {
     }
 
     void copySlot(TensorScope call, CacheObject cache, int source, int target, int first, int end) {
-        script.call(
-                call,
-                "copy_slot",
-                cache.value(),
-                call.number(source),
-                call.number(target),
-                call.number(first),
-                call.number(end));
+        IValue from = call.number(source);
+        IValue to = call.number(target);
+        script.call(call, "copy_slot", cache.value(), from, to, call.number(first), call.number(end));
     }
 
     /**
@@ -182,7 +193,7 @@ final class DecoderScript {
     }
 
     void putAdapter(TensorScope call, AdaptersObject adapters, int slot, Content content) {
-        script.call(call, "put_adapter", after(content.values(call), adapters.value(), call.number(slot)));
+        script.call(call, "put_adapter", Arguments.after(content.values(call), adapters.value(), call.number(slot)));
     }
 
     /** @param place a slot, the first and the end of its virtual tokens, and the cache's slot that gets them */
@@ -207,40 +218,24 @@ final class DecoderScript {
 
     SinglesObject newSingles(TensorScope owner, AdaptersObject adapters, Singles singles) {
         try (TensorScope call = owner.open()) {
-            return new SinglesObject(script.call(owner, "new_singles", after(singles.values(call), adapters.value())));
+            return new SinglesObject(
+                    script.call(owner, "new_singles", Arguments.after(singles.values(call), adapters.value())));
         }
     }
 
     /** @return what {@code host.py} makes of the results: int32 */
-    IValue iterate(
-            TensorScope call,
-            ModelObject model,
-            CacheObject cache,
-            AdaptersObject adapters,
-            List<SinglesObject> singles,
-            ArenaObject arena,
-            TeacherObject teacher,
-            Inputs inputs) {
-        return script.call(
-                call,
-                "iterate",
-                after(
-                        inputs.values(call),
-                        model.value(),
-                        cache.value(),
-                        adapters.value(),
-                        list(call, singles.stream().map(SinglesObject::value)),
-                        arena.value(),
-                        teacher.value()));
+    IValue iterate(TensorScope call, Places places, Inputs inputs) {
+        return script.call(call, "iterate", Arguments.after(inputs.values(call), places.values(call)));
     }
 
     /**
      * @param policy {@link io.tandem.kernels.Stash#code}
      * @param chunk rows of logits that are alive at once
      * @param heads whether heads may learn
+     * @param exits loops of a recursive model behind which outputs may learn
      */
     ArenaObject newArena(
-            TensorScope owner, ModelObject model, int rows, int ffn, int policy, int chunk, boolean heads) {
+            TensorScope owner, ModelObject model, int rows, int ffn, int policy, int chunk, boolean heads, int exits) {
         try (TensorScope call = owner.open()) {
             return new ArenaObject(script.call(
                     owner,
@@ -250,7 +245,8 @@ final class DecoderScript {
                     call.number(ffn),
                     call.number(policy),
                     call.number(chunk),
-                    call.flag(heads)));
+                    call.flag(heads),
+                    call.number(exits)));
         }
     }
 
@@ -284,7 +280,7 @@ final class DecoderScript {
             return new TraineeObject(script.call(
                     owner,
                     "new_trainee",
-                    after(
+                    Arguments.after(
                             learned.values(call),
                             adapters.value(),
                             call.number(slot),
@@ -306,14 +302,14 @@ final class DecoderScript {
         script.call(
                 call,
                 "backward",
-                after(
+                Arguments.after(
                         windows.values(call),
                         model.value(),
                         adapters.value(),
-                        list(call, trainees.stream().map(TraineeObject::value)),
+                        Arguments.list(call, trainees.stream().map(TraineeObject::value)),
                         arena.value(),
                         teacher.value(),
-                        list(
+                        Arguments.list(
                                 call,
                                 stacks.stream()
                                         .flatMap(stack -> Stream.of(stack.slots(), stack.ranks(), stack.scaled()))
@@ -330,7 +326,7 @@ final class DecoderScript {
     }
 
     void publish(TensorScope call, AdaptersObject adapters, TraineeObject trainee, Range banks) {
-        script.call(call, "publish", after(banks.values(call), adapters.value(), trainee.value()));
+        script.call(call, "publish", Arguments.after(banks.values(call), adapters.value(), trainee.value()));
     }
 
     Extremes extremes(TensorScope owner, TraineeObject trainee) {
@@ -452,7 +448,8 @@ final class DecoderScript {
     }
 
     void gatherGradients(TensorScope call, OptimizerObject optimizer, Gradients gradients, Range regions) {
-        script.call(call, "gather_gradients", after(regions.values(call), optimizer.value(), gradients.value()));
+        script.call(
+                call, "gather_gradients", Arguments.after(regions.values(call), optimizer.value(), gradients.value()));
     }
 
     StepObject beginStep(
@@ -468,10 +465,8 @@ final class DecoderScript {
 
     void optimizerStep(
             TensorScope call, OptimizerObject optimizer, Gradients gradients, StepObject step, Range regions) {
-        script.call(
-                call,
-                "optimizer_step",
-                after(regions.values(call), optimizer.value(), gradients.value(), step.value()));
+        IValue[] stepped = {optimizer.value(), gradients.value(), step.value()};
+        script.call(call, "optimizer_step", Arguments.after(regions.values(call), stepped));
     }
 
     /** @return the norm of the gradient, and 1 if all that was published is finite, 0 otherwise */
@@ -486,13 +481,5 @@ final class DecoderScript {
 
     void restoreOptimizer(TensorScope call, OptimizerObject optimizer, List<PtNDArray> state) {
         script.call(call, "restore_optimizer", optimizer.value(), call.list(state));
-    }
-
-    private static IValue list(TensorScope call, Stream<IValue> values) {
-        return call.own(IValue.listFrom(values.toArray(IValue[]::new)));
-    }
-
-    private static IValue[] after(IValue[] last, IValue... first) {
-        return Stream.of(first, last).flatMap(Stream::of).toArray(IValue[]::new);
     }
 }

@@ -55,11 +55,13 @@ final class DecoderSources {
                             "__torch__/tandem/linears.py",
                             "__torch__/tandem/experts.py",
                             "__torch__/tandem/block.py",
+                            "__torch__/tandem/together.py",
                             "__torch__/tandem/depth.py",
                             "__torch__/tandem/teacher.py",
                             "__torch__/tandem/loss.py",
                             "__torch__/tandem/sample.py",
                             "__torch__/tandem/iteration.py",
+                            "__torch__/tandem/loops.py",
                             "__torch__/tandem/decoder.py"))
             .toList();
 

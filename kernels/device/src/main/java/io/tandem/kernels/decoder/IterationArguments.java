@@ -4,12 +4,49 @@ import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.DecoderScript.Arguments;
+import io.tandem.kernels.decoder.ScriptObjects.AdaptersObject;
+import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
+import io.tandem.kernels.decoder.ScriptObjects.CacheObject;
+import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
+import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
+import io.tandem.kernels.decoder.ScriptObjects.TeacherObject;
 import io.tandem.kernels.tensor.TensorScope;
 import java.util.List;
 import java.util.stream.Stream;
 
 /** What {@link DecoderScript} tells the script of an iteration's rows. */
 interface IterationArguments {
+    /**
+     * What rows go through, and what they leave something in.
+     *
+     * @param singles by view
+     */
+    record Places(
+            ModelObject model,
+            CacheObject cache,
+            AdaptersObject adapters,
+            List<SinglesObject> singles,
+            ArenaObject arena,
+            TeacherObject teacher)
+            implements Arguments {
+        /** With those of other rows. */
+        Places with(List<SinglesObject> others) {
+            return new Places(model, cache, adapters, others, arena, teacher);
+        }
+
+        /** In the script's order. */
+        IValue[] values(TensorScope call) {
+            return new IValue[] {
+                model.value(),
+                cache.value(),
+                adapters.value(),
+                IterationArguments.singles(call, singles),
+                arena.value(),
+                teacher.value()
+            };
+        }
+    }
+
     /**
      * What an iteration reads.
      *
@@ -19,19 +56,117 @@ interface IterationArguments {
      * @param top how many log-probabilities are reported, -1 for none
      * @param learning how many rows with a label, the first ones, will go backward
      * @param taught whether it learns from the teacher
+     * @param exits weight of what would be drawn before a recursive model's last loop; 0 if that does not learn
      */
-    record Inputs(PtNDArray numbers, long[] sizes, Views layout, boolean mixed, int top, int learning, boolean taught)
+    record Inputs(
+            PtNDArray numbers,
+            long[] sizes,
+            Views layout,
+            boolean mixed,
+            int top,
+            int learning,
+            boolean taught,
+            double exits)
             implements Arguments {
         /** In the script's order. */
         IValue[] values(TensorScope call) {
             return new IValue[] {
                 call.value(numbers),
                 call.numbers(sizes),
-                call.own(IValue.listFrom(layout.lists().map(call::numbers).toArray(IValue[]::new))),
+                layout.value(call),
                 call.flag(mixed),
                 call.number(top),
                 call.number(learning),
-                call.flag(taught)
+                call.flag(taught),
+                call.number(exits)
+            };
+        }
+    }
+
+    /**
+     * One of a recursive model's loops, as {@code loops.py} has it.
+     *
+     * @param layers the first one, and the end
+     * @param rows which of the last call's rows go on, and behind those, by slot, rows that are kept since earlier iterations;
+     *     empty if the former go on as they are
+     * @param held those that stay what they are
+     */
+    record Loop(long[] layers, long[] rows, long[] held) implements Arguments {
+        /** In the script's order. */
+        IValue[] values(TensorScope call) {
+            return new IValue[] {call.numbers(layers), call.numbers(rows), call.numbers(held)};
+        }
+    }
+
+    /**
+     * Rows that go through one of a recursive model's loops beside others in other loops.
+     *
+     * @param singles as in {@link Places}
+     * @param numbers as in {@link Inputs}, and so are sizes, layout, mixed and top
+     * @param loop that they go through, from 0
+     * @param slots where they are kept since the loop before
+     */
+    record Entering(
+            List<SinglesObject> singles,
+            PtNDArray numbers,
+            long[] sizes,
+            Views layout,
+            boolean mixed,
+            int top,
+            int loop,
+            long[] slots)
+            implements Arguments {
+        static Entering of(List<SinglesObject> singles, Inputs inputs, int loop, long[] slots) {
+            return new Entering(
+                    singles, inputs.numbers, inputs.sizes, inputs.layout, inputs.mixed, inputs.top, loop, slots);
+        }
+
+        /** In the script's order. */
+        IValue[] values(TensorScope call) {
+            return new IValue[] {
+                IterationArguments.singles(call, singles),
+                call.value(numbers),
+                call.numbers(sizes),
+                layout.value(call),
+                call.flag(mixed),
+                call.number(top),
+                call.number(loop),
+                call.numbers(slots)
+            };
+        }
+    }
+
+    /**
+     * Rows that leave a recursive model early.
+     *
+     * @param singles as in {@link Places}
+     * @param numbers as in {@link Inputs}, and so are sizes, layout and mixed
+     * @param first layer that they do not go through any more
+     * @param rows which of the last call's they are
+     */
+    record Leaving(
+            List<SinglesObject> singles,
+            PtNDArray numbers,
+            long[] sizes,
+            Views layout,
+            boolean mixed,
+            int first,
+            long[] rows)
+            implements Arguments {
+        static Leaving of(List<SinglesObject> singles, Inputs inputs, int first, long[] rows) {
+            return new Leaving(singles, inputs.numbers, inputs.sizes, inputs.layout, inputs.mixed, first, rows);
+        }
+
+        /** In the script's order. */
+        IValue[] values(TensorScope call) {
+            return new IValue[] {
+                IterationArguments.singles(call, singles),
+                call.value(numbers),
+                call.numbers(sizes),
+                layout.value(call),
+                call.flag(mixed),
+                call.number(first),
+                call.numbers(rows)
             };
         }
     }
@@ -44,8 +179,10 @@ interface IterationArguments {
      * @param embedded rows and tokens of {@link FullRows#embedded}
      * @param first the first layer that the rows go through
      * @param taught whether they learn from the teacher
+     * @param exits the layers that get the gradients of what would be drawn behind each loop but the last; none if that
+     *     does not learn
      */
-    record Backward(int lane, long[] units, long[] learned, long[] embedded, int first, boolean taught)
+    record Backward(int lane, long[] units, long[] learned, long[] embedded, int first, boolean taught, long[] exits)
             implements Arguments {
         /** In the script's order. */
         IValue[] values(TensorScope call) {
@@ -55,7 +192,8 @@ interface IterationArguments {
                 call.numbers(learned),
                 call.numbers(embedded),
                 call.number(first),
-                call.flag(taught)
+                call.flag(taught),
+                call.numbers(exits)
             };
         }
     }
@@ -74,6 +212,10 @@ interface IterationArguments {
                             Stream.of(full.embedders(), full.heads(), full.window(), layers),
                             views.stream().skip(1).flatMap(Layout::lists))
                     .flatMap(lists -> lists);
+        }
+
+        IValue value(TensorScope call) {
+            return call.own(IValue.listFrom(lists().map(call::numbers).toArray(IValue[]::new)));
         }
     }
 
@@ -96,5 +238,10 @@ interface IterationArguments {
         Stream<long[]> lists() {
             return Stream.of(groups, chunks, windows, observed, runs, runSlots.slots(), runSlots.ranks(), quantized);
         }
+    }
+
+    private static IValue singles(TensorScope call, List<SinglesObject> byView) {
+        return call.own(
+                IValue.listFrom(byView.stream().map(SinglesObject::value).toArray(IValue[]::new)));
     }
 }

@@ -1,17 +1,14 @@
 package io.tandem.kernels.decoder;
 
+import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
 import io.tandem.kernels.decoder.IterationArguments.Layout;
+import io.tandem.kernels.decoder.IterationArguments.Places;
 import io.tandem.kernels.decoder.IterationArguments.Views;
-import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
-import io.tandem.kernels.decoder.ScriptObjects.CacheObject;
-import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
-import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
-import io.tandem.kernels.decoder.ScriptObjects.TeacherObject;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.tensor.TensorScope;
 import java.nio.IntBuffer;
@@ -22,36 +19,44 @@ import java.util.List;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
-/** The one call that runs all forward rows of an iteration. */
+/**
+ * The one call that runs all forward rows of an iteration.
+ *
+ * @param mixed whether the rows of all lanes together differ in their adapters
+ * @param taught whether the window learns from the teacher
+ * @param exits as in {@link Inputs}
+ */
 record IterationCall(
         DecoderScript script,
         TensorScope scope,
-        ModelObject model,
-        CacheObject cache,
+        Places places,
         AdapterSlots adapters,
-        List<SinglesObject> singles,
-        ArenaObject arena,
-        TeacherObject teacher) {
+        PackRows pack,
+        ModelConfig config,
+        boolean mixed,
+        boolean taught,
+        double exits) {
 
     /**
      * @param segments those of the rows
      * @param depth the rows
      * @param virtual as {@link RowEncoder#virtual} gives them
-     * @param mixed whether the rows of all lanes together differ in them
-     * @param taught whether the window learns from the teacher
      */
-    IterationOutputs run(
-            List<Segment> segments,
-            Depth depth,
-            SamplingRows sampling,
-            PackRows pack,
-            ModelConfig config,
-            long[] virtual,
-            boolean mixed,
-            boolean taught) {
+    IterationOutputs run(List<Segment> segments, Depth depth, long[] virtual) {
+        SamplingRows sampling = sampling(segments, depth);
+        IValue results = script.iterate(scope, places, inputs(depth, sampling, virtual));
+        return outputs(segments, depth, sampling, IntBuffer.wrap(scope.ints(results)));
+    }
+
+    /** @param segments those of the rows, with what is wanted of them now */
+    SamplingRows sampling(List<Segment> segments, Depth depth) {
+        return new SamplingRows(segments, depth.all().lastRows, config.vocab());
+    }
+
+    /** What the script reads. */
+    Inputs inputs(Depth depth, SamplingRows sampling, long[] virtual) {
         RowEncoder rows = depth.all();
         PackWindows windows = depth.views().get(0).windows();
-        long[] learned = RowEncoder.learned(windows, pack);
         FullRows full = FullRows.of(rows, sampling, windows, pack, adapters);
         Staging staging = new Staging(
                 concat(concat(sampling.options, sampling.bias), sampling.repeated),
@@ -65,25 +70,28 @@ record IterationCall(
                 sampling.biasAt,
                 sampling.repeatedAt,
                 concat(SamplingRows.indices(sampling.scored), SamplingRows.indices(sampling.scoredTokens)),
-                learned,
+                RowEncoder.learned(windows, pack),
                 SamplingRows.indices(sampling.limited),
                 sampling.allowed,
                 SamplingRows.indices(sampling.pooled),
                 virtual,
                 full.embedded(),
                 full.headed(),
-                singleWeights(rows, mixed));
-        depth.views().stream().skip(1).forEach(view -> staging.add(sections(view, mixed)));
-        Inputs inputs = new Inputs(
+                singleWeights(rows));
+        depth.views().stream().skip(1).forEach(view -> staging.add(sections(view)));
+        return new Inputs(
                 staging.tensor(scope),
                 staging.sizes(),
-                new Views(depth.views().stream().map(view -> layout(view, pack)).toList(), full, depth.layers()),
+                new Views(depth.views().stream().map(this::layout).toList(), full, depth.layers()),
                 mixed,
                 sampling.top,
                 RowEncoder.learning(windows, pack),
-                taught);
-        IntBuffer results = IntBuffer.wrap(
-                scope.ints(script.iterate(scope, model, cache, adapters.value(), singles, arena, teacher, inputs)));
+                taught,
+                exits);
+    }
+
+    /** @param results behind the last layer */
+    IterationOutputs outputs(List<Segment> segments, Depth depth, SamplingRows sampling, IntBuffer results) {
         Iterator<Draw> reported = draws(sampling, results).iterator();
         List<Draw> draws = new ArrayList<>();
         List<List<Draw>> scored = new ArrayList<>();
@@ -103,27 +111,28 @@ record IterationCall(
                 .filter(segment -> segment.observed() > 0)
                 .forEach(segment ->
                         observed.add(floats(results, segment.observed() * 2 * config.layers() * config.hidden())));
+        long[] learned = RowEncoder.learned(depth.views().get(0).windows(), pack);
         return new IterationOutputs(
                 draws, scored, states, observed, scores(learned, results, pack), learned.length / 2);
     }
 
     /** What is read of some of the rows. */
-    private long[][] sections(Depth.View view, boolean mixed) {
+    private long[][] sections(Depth.View view) {
         RowEncoder rows = view.encoded();
         return new long[][] {
             view.rows(),
             Arrays.copyOf(rows.cacheRows, rows.inferenceRows),
             rows.stacks(),
             concat(rows.decodePlaces, rows.decodeContexts),
-            singleWeights(rows, mixed)
+            singleWeights(rows)
         };
     }
 
-    private long[] singleWeights(RowEncoder rows, boolean mixed) {
+    private long[] singleWeights(RowEncoder rows) {
         return mixed ? adapters.rowsWithSingleWeights(rows.adapterSlots) : new long[0];
     }
 
-    private Layout layout(Depth.View view, PackRows pack) {
+    private Layout layout(Depth.View view) {
         RowEncoder rows = view.encoded();
         PackWindows windows = view.windows();
         List<RowAdapters.Run> runs = view.adapters().runs();
@@ -141,7 +150,8 @@ record IterationCall(
                         .orElse(new long[0]));
     }
 
-    private static List<Draw> draws(SamplingRows sampling, IntBuffer results) {
+    /** In the order of the wanted rows. */
+    static List<Draw> draws(SamplingRows sampling, IntBuffer results) {
         int rows = sampling.wanted.size();
         int width = 1 + Math.max(sampling.top, 0);
         int[] tokens = ints(results, rows * width);
@@ -181,7 +191,7 @@ record IterationCall(
         return next;
     }
 
-    private static float[] floats(IntBuffer results, int count) {
+    static float[] floats(IntBuffer results, int count) {
         float[] next = new float[count];
         for (int i = 0; i < count; i++) {
             next[i] = Float.intBitsToFloat(results.get());

@@ -1,10 +1,12 @@
 package io.tandem.kernels.decoder;
 
+import io.tandem.kernels.IterationInputs.EarlyExit;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Scoring;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.Recursion;
 import java.util.BitSet;
 import java.util.List;
 
@@ -42,6 +44,7 @@ final class IterationCheck {
             segment.scoring().ifPresent(scoring -> check(segment, scoring, model.vocab()));
             inside("number of observed tokens", segment.observed(), 0, segment.tokens().length + 1);
             inside("number of draws", segment.samplings().size(), 0, segment.tokens().length + 1);
+            segment.exit().ifPresent(exit -> check(segment, exit, model));
             for (Sampling sampling : segment.samplings()) {
                 sampling.allowed().ifPresent(allowed -> check(allowed, model.vocab()));
             }
@@ -54,6 +57,33 @@ final class IterationCheck {
         for (int token : scoring.next()) {
             inside("scored token", token, 0, vocab);
         }
+    }
+
+    private static void check(Segment segment, EarlyExit exit, ModelConfig model) {
+        int tokens = segment.tokens().length;
+        inside("number of rows with an exit", exit.loops().length, tokens, tokens + 1);
+        inside(
+                "loops done",
+                exit.done(),
+                0,
+                tokens == 1 ? model.recursion().map(Recursion::loops).orElse(1) : 1);
+        int loops = model.recursion().map(Recursion::loops).orElse(1);
+        for (int row = 0; row < tokens; row++) {
+            int own = exit.loops()[row];
+            inside("loops of a row", own, row < tokens - segment.samplings().size() ? 0 : -1, loops);
+            if (own != EarlyExit.NEVER && (loops == 1 || staysFor(segment, row))) {
+                throw new IllegalArgumentException("row " + row + " of a segment cannot leave early: "
+                        + (loops == 1 ? "the model has no loops" : "it is scored, pooled or observed"));
+            }
+        }
+    }
+
+    private static boolean staysFor(Segment segment, int row) {
+        int tokens = segment.tokens().length;
+        boolean scored = segment.scoring()
+                .filter(own -> row >= own.first() && row < own.first() + own.next().length)
+                .isPresent();
+        return scored || (segment.pooled() && row == tokens - 1) || row >= tokens - segment.observed();
     }
 
     private static void check(RowEncoder rows, ModelConfig model, KernelsConfig limits, PackRows pack) {

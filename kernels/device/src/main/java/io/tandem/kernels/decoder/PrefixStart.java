@@ -6,6 +6,7 @@ import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.decoder.IterationArguments.Places;
 import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
 import io.tandem.kernels.decoder.ScriptObjects.CacheObject;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
@@ -52,20 +53,13 @@ final class PrefixStart {
         }
         List<Segment> text = List.of(new Segment(0, 0, tokens, IterationInputs.BASE, Optional.empty()));
         Depth depth = Depth.of(text, PackWindows.NONE, PackRows.EMPTY, adapters, model.layers(), count);
-        SamplingRows nothing = new SamplingRows(text, depth.all().lastRows, model.vocab());
         boolean mixed = adapters.activate(depth.all().adapterSlots);
         try (TensorScope call = scope.open()) {
-            CacheObject cache = script.newCache(call, weights, 1, count);
-            new IterationCall(
-                            script,
-                            call,
-                            weights,
-                            cache,
-                            adapters,
-                            adapters.singles(0, depth),
-                            arena,
-                            script.newTeacher(call))
-                    .run(text, depth, nothing, PackRows.EMPTY, model, new long[0], mixed, false);
+            CacheObject cache = script.newCache(call, weights, 1, count, 0);
+            Places places = new Places(
+                    weights, cache, adapters.value(), adapters.singles(0, 0, depth), arena, script.newTeacher(call));
+            new IterationCall(script, call, places, adapters, PackRows.EMPTY, model, mixed, false, 0)
+                    .run(text, depth, new long[0]);
             return script.readPrefix(call, cache, count);
         }
     }

@@ -101,6 +101,11 @@ final class RowEncoder {
         lastRows[index] = row - 1;
     }
 
+    /** Row of the first token of a segment. */
+    int firstRow(int segment) {
+        return lastRows[segment] + 1 - segments.get(segment).tokens().length;
+    }
+
     private void put(int token) {
         tokens[row] = Math.max(token, 0);
         if (token < 0) {

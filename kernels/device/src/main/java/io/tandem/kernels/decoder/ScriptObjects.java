@@ -25,6 +25,9 @@ interface ScriptObjects {
     /** {@code teacher.Teacher}. */
     record TeacherObject(IValue value) {}
 
+    /** {@code loops.Passage}. */
+    record PassageObject(IValue value) {}
+
     /** {@code trainee.Trainee}. */
     record TraineeObject(IValue value) {}
 

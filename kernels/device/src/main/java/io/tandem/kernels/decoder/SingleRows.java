@@ -53,14 +53,21 @@ final class SingleRows {
 
     private record Made(Use use, TensorScope owner, SinglesObject object) {}
 
-    /** @param view of the lane's rows, as {@link Depth} numbers them */
-    private record Place(int lane, int view) {}
+    /**
+     * @param part of its iteration
+     * @param view of the rows, as {@link Depth} numbers them
+     */
+    private record Place(int lane, int part, int view) {}
 
-    /** For the rows of a lane, view by view. */
-    List<SinglesObject> of(int lane, Depth depth) {
+    /**
+     * For the rows of a lane, view by view. Lanes whose iterations have several parts come here at the same time.
+     *
+     * @param part of the lane's iteration, which has other rows than others
+     */
+    synchronized List<SinglesObject> of(int lane, int part, Depth depth) {
         return IntStream.range(0, depth.views().size())
                 .mapToObj(view ->
-                        of(new Place(lane, view), depth.views().get(view).adapters()))
+                        of(new Place(lane, part, view), depth.views().get(view).adapters()))
                 .toList();
     }
 

@@ -17,6 +17,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
+import io.tandem.kernels.decoder.IterationArguments.Places;
 import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
 import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
@@ -33,6 +34,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Supplier;
@@ -80,7 +82,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         owned = TensorScope.root();
         script = scripts.get();
         weights = new ModelLoader(script, checkpoint, model, limits, progress).load(owned);
-        cache = new CacheSlots(script, owned, weights, limits);
+        cache = new CacheSlots(script, owned, weights, limits, model.recursion().isPresent());
         adapters = new AdapterSlots(script, owned, weights, layout, model, limits);
         prefixes = new WrittenPrefixes(script, owned, adapters, cache);
         lanes = new Lanes(limits.lanes(), inferenceLanes.threads());
@@ -276,6 +278,9 @@ public final class TorchScriptDecoder implements DeviceModel {
                 : inferenceLanes.split(inputs.segments(), packLanes);
         int capacity = limits.contextTokens();
         IterationCheck.check(inputs.segments(), adapters);
+        if (inputs.oneLoop()) {
+            TogetherCall.check(inputs, model);
+        }
         List<Depth> depths = split.parts().stream()
                 .map(part -> Depth.of(part.segments(), part.windows(), pack, adapters, model.layers(), capacity))
                 .toList();
@@ -294,29 +299,49 @@ public final class TorchScriptDecoder implements DeviceModel {
             PackLanes.Part part = split.parts().get(i);
             Depth depth = depths.get(i);
             long[] placed = virtual.get(i);
-            List<SinglesObject> singles = adapters.singles(i, depth);
-            calls.add(() -> run(part, depth, pack, placed, singles, mixed));
+            List<SinglesObject> singles = adapters.singles(i, 0, depth);
+            calls.add(() -> run(part, depth, pack, placed, singles, mixed, inputs.oneLoop()));
         }
         List<IterationOutputs> outputs = split.even() ? lanes.together(calls) : lanes.inTurn(calls);
         packLanes = split.next();
         return split.join(outputs);
     }
 
-    /** @param mixed whether the rows of all lanes together differ in their adapters */
+    /**
+     * @param mixed whether the rows of all lanes together differ in their adapters
+     * @param oneLoop whether each row goes through one loop only
+     */
     private IterationOutputs run(
             PackLanes.Part part,
             Depth depth,
             PackRows pack,
             long[] virtual,
             List<SinglesObject> singles,
-            boolean mixed) {
+            boolean mixed,
+            boolean oneLoop) {
         IterationOutputs outputs = new IterationOutputs(List.of(), List.of(), List.of(), SequenceScores.NONE, 0);
         try (TensorScope scope = owned.open()) {
             if (depth.all().tokens.length > 0) {
-                SamplingRows sampling = new SamplingRows(part.segments(), depth.all().lastRows, model.vocab());
-                outputs = new IterationCall(
-                                script, scope, weights, cache.value(), adapters, singles, arena, teacher.value())
-                        .run(part.segments(), depth, sampling, pack, model, virtual, mixed, taught(pack));
+                Places places = new Places(weights, cache.value(), adapters.value(), singles, arena, teacher.value());
+                Optional<Trainee> taught = taught(pack);
+                IterationCall call = new IterationCall(
+                        script,
+                        scope,
+                        places,
+                        adapters,
+                        pack,
+                        model,
+                        mixed,
+                        taught.isPresent(),
+                        taught.map(Trainee::exitWeight).orElse(0.0));
+                LoopedCall looped = new LoopedCall(call, part.lane(), limits.contextTokens(), limits.maxRank());
+                if (oneLoop) {
+                    outputs = new TogetherCall(looped).run(part.segments());
+                } else if (LoopedCall.needed(part.segments())) {
+                    outputs = looped.run(part);
+                } else {
+                    outputs = call.run(part.segments(), depth, virtual);
+                }
             }
             if (!part.windows().backward().isEmpty()) {
                 new BackwardCall(script, scope, weights, adapters, arena, teacher.value(), this::trainee)
@@ -326,12 +351,12 @@ public final class TorchScriptDecoder implements DeviceModel {
         }
     }
 
-    /** Whether the rows learn from the teacher: such a pack lies alone. */
-    private boolean taught(PackRows rows) {
+    /** Who learns from the teacher, if the rows are of its pack, which lies alone. */
+    private Optional<Trainee> taught(PackRows rows) {
         List<LaidPack> packs = rows.packs();
-        return packs.size() == 1
-                && packs.get(0).learns()
-                && trainee(packs.get(0).traineeSlot()).taught();
+        return packs.size() == 1 && packs.get(0).learns()
+                ? Optional.of(trainee(packs.get(0).traineeSlot())).filter(Trainee::taught)
+                : Optional.empty();
     }
 
     @Override
@@ -358,6 +383,9 @@ public final class TorchScriptDecoder implements DeviceModel {
     public void learn(int slot, LearningPlan plan) {
         if (plan.taught()) {
             teacher.require();
+        }
+        if (plan.exitWeight() > 0 && model.recursion().isEmpty()) {
+            throw new IllegalArgumentException("the model has no loops whose outputs could learn");
         }
         trainee(slot).learn(plan);
     }
@@ -416,7 +444,8 @@ public final class TorchScriptDecoder implements DeviceModel {
                 model.ffn(),
                 limits.stash().code(),
                 MemoryPlan.logitsChunk(model),
-                limits.fullModules() > 0);
+                limits.fullModules() > 0,
+                MemoryPlan.exits(model, limits));
     }
 
     @Override

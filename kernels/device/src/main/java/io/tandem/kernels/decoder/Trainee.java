@@ -355,6 +355,11 @@ final class Trainee implements AutoCloseable {
         return plan.taught();
     }
 
+    /** How much it learns of what would be drawn before a recursive model's last loop. */
+    double exitWeight() {
+        return plan.exitWeight();
+    }
+
     /** The first layer that gradients must reach. */
     int lowestLayer() {
         boolean modulesOnly = like.prefix().isEmpty() && !like.full().containsKey(FullModule.EMBED_TOKENS);

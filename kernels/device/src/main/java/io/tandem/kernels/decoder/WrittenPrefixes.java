@@ -49,7 +49,7 @@ final class WrittenPrefixes {
         List<Segment> rest = inputs.segments().stream()
                 .flatMap(segment -> rest(segment).stream())
                 .toList();
-        return new IterationInputs(rest, inputs.training());
+        return new IterationInputs(rest, inputs.training(), inputs.oneLoop());
     }
 
     private Optional<Segment> rest(Segment segment) {
@@ -72,7 +72,8 @@ final class WrittenPrefixes {
                         segment.samplings(),
                         segment.scoring().map(own -> new Scoring(own.first() - count, own.next(), own.topLogprobs())),
                         segment.pooled(),
-                        Math.min(segment.observed(), tokens.length)));
+                        Math.min(segment.observed(), tokens.length),
+                        segment.exit().map(own -> own.after(count))));
     }
 
     /** Writes them, once there is room in the cache. */

@@ -3,7 +3,12 @@ package io.tandem.kernels.decoder;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.EarlyExit;
+import io.tandem.kernels.IterationInputs.Sampling;
+import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.LoadProgress;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
@@ -14,6 +19,9 @@ import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.recursion.RecursiveConversion;
+import io.tandem.kernels.recursion.SharedWeights;
+import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
@@ -23,6 +31,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.SortedSet;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.assertj.core.data.Offset;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
@@ -68,7 +80,7 @@ class TeacherTest {
      * expects it; and each of those is autograd's.
      */
     @ParameterizedTest
-    @CsvSource({"LORA, KEEP, 1", "DORA, RECOMPUTE, 2", "IA3, KEEP, 2", "FULL, RECOMPUTE, 2"})
+    @CsvSource({"LORA, KEEP, 1", "DORA, RECOMPUTE, 2", "IA3, KEEP, 2", "FULL, RECOMPUTE, 2", "L4Q, KEEP, 1"})
     void gradientsAreThoseOfTheExpectedCrossEntropy(Form form, Stash stash, int lanes) throws IOException {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.BIASES, random.nextLong());
         TinyModel teacher = TinyModel.of(TinyModel.Variant.QWEN2, random.nextLong());
@@ -117,6 +129,78 @@ class TeacherTest {
             assertThat(Devices.train(device, new int[] {SLOT}, pack, random, List.of()))
                     .isCloseTo(entropy, Percentage.withPercentage(100 * FLOAT32_RELATIVE));
         }
+    }
+
+    /**
+     * What tokens leave a recursive model early with is what they leave it with if they skip the layers behind: the gradients
+     * add up, whatever layers an adapter below skips.
+     */
+    @ParameterizedTest
+    @CsvSource({"2, KEEP, 1, ''", "3, RECOMPUTE, 2, ''", "3, KEEP, 2, 14"})
+    void exitsAddTheirGradients(int loops, Stash stash, int lanes, String skipped) throws IOException {
+        ModelConfig config =
+                ModelConfig.llama(6, 32, 4, 2, 8, 44, VOCAB).maxPositions(512).build();
+        TinyModel base = TinyModel.of(config, random.nextLong());
+        base.write(directory.resolve("base"));
+        Path looped = directory.resolve("looped");
+        new RecursiveConversion(ModelSource.open(directory.resolve("base")), loops, 4, SharedWeights.AVERAGE)
+                .write(looped, (done, total, what) -> {});
+        KernelsConfig limits =
+                Devices.limits(Dtype.FLOAT32, lanes, 128, stash).withTeacher(Optional.of(directory.resolve("base")));
+        SortedSet<Integer> below =
+                skipped.chars().mapToObj(digit -> digit - '0').collect(Collectors.toCollection(TreeSet::new));
+        Adapter adapter = Form.DORA.random(config, random.nextLong());
+        TrainingPack pack = Devices.pack(random, VOCAB, 33, 1, 17, 20);
+        double weight = 0.3;
+        try (TorchScriptDecoder device = TorchScriptDecoder.load(ModelSource.open(looped), limits, LoadProgress.NONE)) {
+            device.putAdapter(
+                    0,
+                    TinyAdapters.random(config, LoraConfig.allLinears(), 3, 1).skipping(below));
+            float[] expected = gradient(device, adapter, LearningPlan.TAUGHT, pack, List.of());
+            for (int loop = 1; loop < loops; loop++) {
+                SortedSet<Integer> behind =
+                        IntStream.range(loop * 6 / loops, 6).boxed().collect(Collectors.toCollection(TreeSet::new));
+                float[] exit = gradient(device, adapter, taughtSkipping(behind), pack, List.of());
+                for (int i = 0; i < expected.length; i++) {
+                    expected[i] += (float) weight * exit[i];
+                }
+            }
+            Segment leaving = new Segment(
+                    2,
+                    0,
+                    new int[] {1},
+                    IterationInputs.BASE,
+                    List.of(Sampling.GREEDY),
+                    Optional.empty(),
+                    false,
+                    0,
+                    Optional.of(new EarlyExit(0.01, new int[] {EarlyExit.WHEN_SURE})));
+            for (List<Segment> beside : List.of(List.<Segment>of(), List.of(leaving))) {
+                float[] found = gradient(device, adapter, LearningPlan.taught(weight), pack, beside);
+                assertThat(RelativeError.of(expected, found))
+                        .as("seed %d", seed)
+                        .isLessThan(FLOAT32_RELATIVE);
+            }
+        }
+        try (TorchScriptDecoder plain = Devices.load(base, limits)) {
+            plain.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
+            assertThatThrownBy(() -> plain.learn(SLOT, LearningPlan.taught(weight)))
+                    .hasMessage("the model has no loops whose outputs could learn");
+        }
+    }
+
+    private static LearningPlan taughtSkipping(SortedSet<Integer> layers) {
+        SortedSet<Integer> none = new TreeSet<>();
+        return new LearningPlan(Optional.empty(), none, 0, false, true, none, layers, true, 0);
+    }
+
+    /** Trained on a slot with another adapter below. */
+    private float[] gradient(
+            TorchScriptDecoder device, Adapter adapter, LearningPlan plan, TrainingPack pack, List<Segment> beside) {
+        device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
+        device.learn(SLOT, plan);
+        Devices.train(device, new int[] {0, SLOT}, pack, random, beside);
+        return SkippedLayersTest.numbers(device.gradients(SLOT));
     }
 
     /** Sequences with a label each. */

@@ -10,6 +10,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,7 +45,22 @@ public final class ReferenceDecoder {
      * @return {@code [tokens][vocab]}
      */
     public double[][] logits(int[] tokens, @Nullable Adapter adapter) {
-        double[][] last = rmsNorm(hidden(tokens, adapter), weight("model.norm.weight"));
+        return head(hidden(tokens, adapter));
+    }
+
+    /**
+     * The same where tokens leave early (CALM, Schuster et al., 2022): from its stop on, a layer, a token's residual stream
+     * stays as it is, and later tokens attend to the keys and values that it has there. Layers that the adapter skips do
+     * nothing.
+     *
+     * @param stops of each token, the number of layers if it goes through all
+     */
+    public double[][] logits(int[] tokens, @Nullable Adapter adapter, int[] stops) {
+        return head(hidden(tokens, adapter, new ArrayList<>(), stops));
+    }
+
+    private double[][] head(double[][] x) {
+        double[][] last = rmsNorm(x, weight("model.norm.weight"));
         float[] head = weight(model.tiedEmbeddings() ? "model.embed_tokens.weight" : "lm_head.weight");
         return multiply(last, head, model.vocab(), model.hidden());
     }
@@ -61,6 +78,12 @@ public final class ReferenceDecoder {
     }
 
     private double[][] hidden(int[] tokens, @Nullable Adapter adapter, List<double[][]> inputs) {
+        int[] all = new int[tokens.length];
+        Arrays.fill(all, model.layers());
+        return hidden(tokens, adapter, inputs, all);
+    }
+
+    private double[][] hidden(int[] tokens, @Nullable Adapter adapter, List<double[][]> inputs, int[] stops) {
         double[][] x = new double[tokens.length][model.hidden()];
         float[] embedding = weight("model.embed_tokens.weight");
         for (int i = 0; i < tokens.length; i++) {
@@ -69,13 +92,20 @@ public final class ReferenceDecoder {
             }
         }
         for (int layer = 0; layer < model.layers(); layer++) {
+            if (adapter != null && adapter.skipped().contains(layer)) {
+                continue;
+            }
+            int number = layer;
+            int[] going = IntStream.range(0, tokens.length)
+                    .filter(token -> number < stops[token])
+                    .toArray();
             String prefix = "model.layers." + layer + ".";
             double[][] h = rmsNorm(x, weight(prefix + "input_layernorm.weight"));
             inputs.add(h);
-            add(x, attention(layer, h, adapter));
+            add(x, attention(layer, h, adapter), going);
             double[][] m = rmsNorm(x, weight(prefix + "post_attention_layernorm.weight"));
             inputs.add(m);
-            add(x, mlp(layer, m, adapter));
+            add(x, mlp(layer, m, adapter), going);
         }
         return x;
     }
@@ -204,7 +234,8 @@ public final class ReferenceDecoder {
         int outputs = module.outputs(model);
         double[][] y = multiply(x, weight(site + ".weight"), outputs, module.inputs(model));
         float[] bias = weights.get(site + ".bias");
-        LowRank factors = adapter == null ? null : adapter.factors().get(site);
+        LowRank factors =
+                adapter == null ? null : adapter.skipping(Set.of()).factors().get(site);
         double[][] change = null;
         if (factors != null) {
             double[][] u = multiply(x, factors.a(), factors.rank(), factors.inputs());
@@ -234,8 +265,8 @@ public final class ReferenceDecoder {
         return y;
     }
 
-    private static void add(double[][] x, double[][] y) {
-        for (int i = 0; i < x.length; i++) {
+    private static void add(double[][] x, double[][] y, int[] rows) {
+        for (int i : rows) {
             for (int j = 0; j < x[i].length; j++) {
                 x[i][j] += y[i][j];
             }

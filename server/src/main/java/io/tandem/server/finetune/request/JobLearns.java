@@ -73,7 +73,12 @@ final class JobLearns {
                                 learns.optionalNumber("search", 0.01, 0.9).orElse(DasPolicy.DEFAULT_SEARCH),
                                 learns.optionalInt("probe_every", 1, 1_000_000)
                                         .orElse(DasPolicy.DEFAULT_PROBE_EVERY))));
-        policies.put(TeacherPolicy.NAME, new Choice(Set.of(), learns -> new TeacherPolicy()));
+        policies.put(
+                TeacherPolicy.NAME,
+                new Choice(
+                        Set.of("exit_weight"),
+                        learns -> new TeacherPolicy(
+                                learns.optionalNumber("exit_weight", 0, 1).orElse(0))));
         return policies;
     }
 

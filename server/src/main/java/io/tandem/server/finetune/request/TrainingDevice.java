@@ -61,13 +61,21 @@ public record TrainingDevice(
                 .orElseThrow();
     }
 
-    /** @throws ApiException if it learns from a teacher, and there is none */
+    /** @throws ApiException if it learns from a teacher, and there is none, or what this model has not */
     public void requireTeacher(LearningPolicy policy) {
         if (policy instanceof TeacherPolicy && limits.teacher().isEmpty()) {
             throw ApiException.invalid(
                     JobLearns.FIELD,
                     "'" + JobLearns.FIELD + "' cannot be '" + policy.name()
                             + "' here: the server has no teacher, which kernels.teacher names.");
+        }
+        if (policy instanceof TeacherPolicy teacher
+                && teacher.exitWeight() > 0
+                && model.recursion().isEmpty()) {
+            throw ApiException.invalid(
+                    JobLearns.FIELD,
+                    "'" + JobLearns.FIELD + "' cannot have an 'exit_weight' here: tokens leave recursive models early,"
+                            + " and this is none.");
         }
     }
 

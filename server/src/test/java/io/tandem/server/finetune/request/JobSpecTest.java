@@ -22,6 +22,7 @@ import io.tandem.kernels.adapter.learning.LearningPolicy;
 import io.tandem.kernels.adapter.learning.LightPeftPolicy;
 import io.tandem.kernels.adapter.learning.PdpPolicy;
 import io.tandem.kernels.adapter.learning.SptPolicy;
+import io.tandem.kernels.adapter.learning.TeacherPolicy;
 import io.tandem.kernels.adapter.method.AloraMethod;
 import io.tandem.kernels.adapter.method.BiasedMethod;
 import io.tandem.kernels.adapter.method.BottleneckMethod;
@@ -226,6 +227,11 @@ class JobSpecTest {
                 .isEqualTo(new SptPolicy(0.5));
         assertThat(spec("\"learns\":{\"type\":\"ist\"}").learning()).isEqualTo(new IstPolicy(0.25, 10));
         assertThat(spec("\"learns\":{\"type\":\"das\"}").learning()).isEqualTo(new DasPolicy(0.25, 0.3, 10));
+        assertThat(spec("\"learns\":{\"type\":\"teacher\"}").learning()).isEqualTo(new TeacherPolicy(0));
+        assertThat(spec("\"peft\":\"l4q\",\"learns\":{\"type\":\"teacher\"}").learning())
+                .isEqualTo(new TeacherPolicy(0));
+        assertThat(spec("\"learns\":{\"type\":\"teacher\",\"exit_weight\":0.1}").learning())
+                .isEqualTo(new TeacherPolicy(0.1));
         assertThat(spec("\"peft\":\"ia3\",\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3}")
                         .settings(10, 0)
                         .learning())
@@ -333,6 +339,10 @@ class JobSpecTest {
                 "learns|`\"learns\":{\"type\":\"spt\"},\"peft\":\"ia3\"`",
                 "learns.skip|`\"learns\":{\"type\":\"das\",\"skip\":1}`",
                 "learns.share|`\"learns\":{\"type\":\"teacher\",\"share\":0.5}`",
+                "learns.exit_weight|`\"learns\":{\"type\":\"teacher\",\"exit_weight\":1.5}`",
+                "learns.exit_weight|`\"learns\":{\"type\":\"ist\",\"exit_weight\":0.1}`",
+                "learns|`\"learns\":{\"type\":\"teacher\",\"exit_weight\":0.1},\"modules_to_save\":[\"lm_head\"]`",
+                "learns|`\"learns\":{\"type\":\"das\"},\"layers\":[0]`",
                 "learns|`\"learns\":{\"type\":\"teacher\"},\"peft\":\"prompt_tuning\"`",
                 "learns.search|`\"learns\":{\"type\":\"das\",\"search\":0}`",
                 "learns.skip|`\"learns\":{\"type\":\"ist\",\"skip\":0.5}`",

@@ -50,6 +50,9 @@ public record DasPolicy(double skip, double search, int probeEvery) implements L
         if (method.makesBase()) {
             return Optional.of("leaves an adapter that skips layers, and '" + method.name() + "' makes a base model");
         }
+        if (!method.config().layers().isEmpty()) {
+            return Optional.of("chooses among all layers, and only some are adapted");
+        }
         boolean folded = inLayers instanceof DecompositionMethod
                 || inLayers instanceof FloraMethod
                 || inLayers instanceof GrowingMethod

@@ -17,6 +17,8 @@ import java.util.TreeSet;
  * @param sensed layers of whose weights it is told which have the largest gradients; they take memory for these
  * @param skipped layers that the rows do not go through
  * @param taught whether it learns what the teacher expects in place of the labels
+ * @param exitWeight of a recursive model: how much it learns of that before the last loop, where tokens may leave, too; not
+ *     without a teacher
  */
 public record LearningPlan(
         Optional<SortedSet<Integer>> layers,
@@ -26,7 +28,8 @@ public record LearningPlan(
         boolean updates,
         SortedSet<Integer> sensed,
         SortedSet<Integer> skipped,
-        boolean taught) {
+        boolean taught,
+        double exitWeight) {
     /** What is left of a suppressed layer's change. */
     public static final double SUPPRESSED = 0.25;
 
@@ -36,15 +39,7 @@ public record LearningPlan(
     public static final LearningPlan EVERYTHING = pruning(0);
 
     /** All learns from the teacher. */
-    public static final LearningPlan TAUGHT = new LearningPlan(
-            Optional.empty(),
-            Collections.emptySortedSet(),
-            0,
-            false,
-            true,
-            Collections.emptySortedSet(),
-            Collections.emptySortedSet(),
-            true);
+    public static final LearningPlan TAUGHT = taught(0);
 
     /** All learns, and it is told how much it matters. */
     public static final LearningPlan ESTIMATING = new LearningPlan(
@@ -73,7 +68,7 @@ public record LearningPlan(
             boolean estimates,
             boolean updates,
             SortedSet<Integer> sensed) {
-        this(layers, suppressed, sparsity, estimates, updates, sensed, Collections.emptySortedSet(), false);
+        this(layers, suppressed, sparsity, estimates, updates, sensed, Collections.emptySortedSet(), false, 0);
     }
 
     private static SortedSet<Integer> copy(SortedSet<Integer> layers) {
@@ -101,7 +96,22 @@ public record LearningPlan(
                 true,
                 Collections.emptySortedSet(),
                 layers,
-                false);
+                false,
+                0);
+    }
+
+    /** All learns from the teacher, and with this weight what tokens leave a recursive model early with. */
+    public static LearningPlan taught(double exitWeight) {
+        return new LearningPlan(
+                Optional.empty(),
+                Collections.emptySortedSet(),
+                0,
+                false,
+                true,
+                Collections.emptySortedSet(),
+                Collections.emptySortedSet(),
+                true,
+                exitWeight);
     }
 
     /** All learns, and this share of the ranks is on its way to be pruned. */
