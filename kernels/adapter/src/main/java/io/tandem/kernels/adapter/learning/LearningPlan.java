@@ -17,6 +17,7 @@ import java.util.TreeSet;
  * @param sensed layers of whose weights it is told which have the largest gradients; they take memory for these
  * @param skipped layers that the rows do not go through
  * @param taught whether it learns what the teacher expects in place of the labels
+ * @param zeros of a trainee that makes weights sparse, the share of each weight that is left out once the step is made
  */
 public record LearningPlan(
         Optional<SortedSet<Integer>> layers,
@@ -26,7 +27,8 @@ public record LearningPlan(
         boolean updates,
         SortedSet<Integer> sensed,
         SortedSet<Integer> skipped,
-        boolean taught) {
+        boolean taught,
+        double zeros) {
     /** What is left of a suppressed layer's change. */
     public static final double SUPPRESSED = 0.25;
 
@@ -44,7 +46,8 @@ public record LearningPlan(
             true,
             Collections.emptySortedSet(),
             Collections.emptySortedSet(),
-            true);
+            true,
+            0);
 
     /** All learns, and it is told how much it matters. */
     public static final LearningPlan ESTIMATING = new LearningPlan(
@@ -61,6 +64,9 @@ public record LearningPlan(
         if (!(sparsity >= 0 && sparsity < 1)) {
             throw new IllegalArgumentException("a sparsity of " + sparsity);
         }
+        if (!(zeros >= 0 && zeros < 1)) {
+            throw new IllegalArgumentException(zeros + " of a weight that are zero");
+        }
         if (layers.filter(Set::isEmpty).isPresent()) {
             throw new IllegalArgumentException("no layer learns");
         }
@@ -73,7 +79,7 @@ public record LearningPlan(
             boolean estimates,
             boolean updates,
             SortedSet<Integer> sensed) {
-        this(layers, suppressed, sparsity, estimates, updates, sensed, Collections.emptySortedSet(), false);
+        this(layers, suppressed, sparsity, estimates, updates, sensed, Collections.emptySortedSet(), false, 0);
     }
 
     private static SortedSet<Integer> copy(SortedSet<Integer> layers) {
@@ -101,7 +107,22 @@ public record LearningPlan(
                 true,
                 Collections.emptySortedSet(),
                 layers,
-                false);
+                false,
+                0);
+    }
+
+    /** All learns, and this share of each weight is left out once the step is made. */
+    public static LearningPlan leavingOut(double zeros) {
+        return new LearningPlan(
+                Optional.empty(),
+                Collections.emptySortedSet(),
+                0,
+                false,
+                true,
+                Collections.emptySortedSet(),
+                Collections.emptySortedSet(),
+                false,
+                zeros);
     }
 
     /** All learns, and this share of the ranks is on its way to be pruned. */
