@@ -55,15 +55,15 @@ class AdapterValidationIT {
         server.close();
     }
 
-    private String job(String under, int epochs) throws Exception {
-        String body = "{\"model\":\"tiny\",\"training_file\":\"" + file + "\",\"validation_file\":\"" + file
-                + "\",\"hyperparameters\":{\"n_epochs\":" + epochs + ",\"batch_size\":1,\"under\":[" + under + "]}}";
+    private String job(String training, String under) throws Exception {
+        String body = "{\"model\":\"tiny\",\"training_file\":\"" + training + "\",\"validation_file\":\"" + file
+                + "\",\"hyperparameters\":{\"n_epochs\":50,\"batch_size\":1,\"under\":[" + under + "]}}";
         return server.json(server.post(JOBS, body)).path("id").asText();
     }
 
     /** The loss that a job on top of an adapter measures before its first step, where its own adapter does nothing. */
     private double lossUnderAJob(String name) throws Exception {
-        String id = job("\"" + name + "\"", 50);
+        String id = job(file, "\"" + name + "\"");
         while (true) {
             for (JsonNode event : server.json(server.get(JOBS + "/" + id + "/events?limit=1000"))
                     .path("data")) {
@@ -193,9 +193,10 @@ class AdapterValidationIT {
 
     @Test
     void jobsThatTrainKeepNobodyWaiting() throws Exception {
+        String endless = server.upload("train.jsonl", TrainingFiles.chats(2000));
         List<String> jobs = new ArrayList<>();
         for (int i = 0; i < 3; i++) {
-            jobs.add(job("", 50));
+            jobs.add(job(endless, ""));
         }
         adapters.act("a", "compress", "{\"validation_file\":\"" + file + "\"}");
         for (String id : jobs) {

@@ -169,7 +169,7 @@ class JobIT {
         String file = server.upload("train.jsonl", TrainingFiles.chats(40));
         String id = jobs.create(
                 "supervised",
-                "\"n_epochs\":20,\"batch_size\":4,\"checkpoint_every\":5,\"eval_every\":10,\"learning_rate\":0.02",
+                "\"n_epochs\":20,\"batch_size\":4,\"checkpoint_every\":5,\"eval_every\":10,\"learning_rate\":0.01",
                 "\"training_file\":\"" + file + "\",\"validation_file\":\"" + file + "\",\"suffix\":\"talk\"");
         jobs.awaitMessage(id, "can be called");
         JsonNode first = server.json(server.get(JOBS + "/" + id + "/checkpoints"))
