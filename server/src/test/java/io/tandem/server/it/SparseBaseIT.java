@@ -115,6 +115,12 @@ class SparseBaseIT {
         List<Double> losses = validLosses(server, id);
         assertThat(losses.get(losses.size() - 1)).isLessThan(losses.get(0) / 2);
         requireSparse(base(job), 0.6);
+        List<Double> sparsities = jobs.events(id).stream()
+                .map(event -> event.path("data").path("sparsity"))
+                .filter(JsonNode::isNumber)
+                .map(JsonNode::asDouble)
+                .toList();
+        assertThat(sparsities).as("those of steps 7 to 60").hasSize(54).contains(0.6).allMatch(share -> share <= 0.6);
         assertThat(base(job).resolve("tokenizer.json")).exists();
 
         try (RunningServer served = RunningServer.start(directory.resolve("second"), base(job))) {
