@@ -81,9 +81,8 @@ public final class MethodCost implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        List<Method> chosen = methods.chosen().stream()
-                .filter(method -> !method.makesBase())
-                .toList();
+        List<Method> chosen =
+                methods.chosen().stream().filter(method -> !method.makesBase()).toList();
         int full = chosen.stream().mapToInt(Method::fullModules).max().orElse(0);
         String settings = "kernels:\n  kv-slots: " + count + "\n  adapter-slots: " + (count + 1)
                 + "\n  max-rank: 64\n  full-modules: " + full * (count + 1)

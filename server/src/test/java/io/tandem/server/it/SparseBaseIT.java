@@ -120,7 +120,11 @@ class SparseBaseIT {
                 .filter(JsonNode::isNumber)
                 .map(JsonNode::asDouble)
                 .toList();
-        assertThat(sparsities).as("those of steps 7 to 60").hasSize(54).contains(0.6).allMatch(share -> share <= 0.6);
+        assertThat(sparsities)
+                .as("those of steps 7 to 60")
+                .hasSize(54)
+                .contains(0.6)
+                .allMatch(share -> share <= 0.6);
         assertThat(base(job).resolve("tokenizer.json")).exists();
 
         try (RunningServer served = RunningServer.start(directory.resolve("second"), base(job))) {
