@@ -254,7 +254,7 @@ class Decoder(Module):
                   cores: List[int], values: List[int], vectors: List[Tensor],
                   bottlenecks: List[int], starts: List[int], up_scalings: List[float],
                   full: List[int], singles: List[int], quantized: List[int],
-                  quantized_scalings: List[float],
+                  quantized_scalings: List[float], sparse: List[int],
                   half: bool) -> __torch__.tandem.adapter.trainee.Trainee:
     copy = torch.to(weights, adapters.low_rank.a[0].device, None, False, True)
     trainee = __torch__.tandem.adapter.trainee.new(slot, copy, lanes, banks, factors, scalings,
@@ -266,9 +266,11 @@ class Decoder(Module):
                                                       starts, up_scalings)
     __torch__.tandem.adapter.trainee.add_full_(trainee, adapters.full, full, adapters.prompts.vocabulary)
     __torch__.tandem.adapter.trainee.add_singles_(trainee, singles)
-    __torch__.tandem.adapter.trainee.add_quantized_(trainee, adapters.quantized, adapters.singles.widths,
+    __torch__.tandem.adapter.trainee.add_quantized_(trainee, adapters.own, adapters.singles.widths,
                                                     quantized, quantized_scalings, half,
                                                     adapters.low_rank.a[0])
+    __torch__.tandem.adapter.trainee.add_sparse_(trainee, adapters.own, adapters.singles.widths, sparse,
+                                                 half, adapters.low_rank.a[0])
     __torch__.tandem.adapter.change.publish_(adapters, trainee, 0, len(trainee.low_rank))
     __torch__.tandem.adapter.change.clear_broken_(adapters, trainee)
     return trainee
@@ -340,11 +342,17 @@ class Decoder(Module):
                    adapters: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
     __torch__.tandem.adapter.change.release_(adapters, slot)
 
+  # counts: of each part over sparse weights, in the order in which new_trainee got them, how many numbers are left out
+  # when the trainee is published next.
+  def prune_weights(self: __torch__.tandem.decoder.Decoder,
+                    trainee: __torch__.tandem.adapter.trainee.Trainee, counts: List[int]) -> None:
+    __torch__.tandem.adapter.sparse.prune_(trainee.sparse, counts)
+
   # As rows of the trainee in the slot have it.
-  def quantized_weight(self: __torch__.tandem.decoder.Decoder,
-                       adapters: __torch__.tandem.adapter.change.Changes, slot: int,
-                       bank: int) -> Tensor:
-    return __torch__.tandem.host.read(torch.to(adapters.quantized.slots[slot][bank].weight, 6))
+  def own_weight(self: __torch__.tandem.decoder.Decoder,
+                 adapters: __torch__.tandem.adapter.change.Changes, slot: int,
+                 bank: int) -> Tensor:
+    return __torch__.tandem.host.read(torch.to(adapters.own.slots[slot][bank].weight, 6))
 
   # Of each bank, 1 if the gradient of its whole weight is added up from here on, as in sensitivity.py.
   def sense(self: __torch__.tandem.decoder.Decoder,

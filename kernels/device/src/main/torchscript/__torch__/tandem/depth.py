@@ -12,8 +12,8 @@ class Depth:
     self.rows = annotate(List[Tensor], [])
 
 # singles: by view; layout: of all rows as in batch.Batch, runs as in row_adapters.Rows, their adapters' slots and ranks
-# as in low_rank.Frozen, and the slot of quantized.Users, or nothing. Then three lists that full.py reads, the layers of
-# Depth, and the same of each other view as of all rows. mixed: whether rows differ in their adapters.
+# as in low_rank.Frozen, and the slot of own_weight.Users, or nothing. Then three lists that full.py reads, the layers
+# of Depth, and the same of each other view as of all rows. mixed: whether rows differ in their adapters.
 def new(model: __torch__.tandem.model.Model, adapters: __torch__.tandem.adapter.change.Changes,
         singles: List[__torch__.tandem.adapter.row_adapters.Singles],
         inputs: __torch__.tandem.inputs.Inputs, layout: List[List[int]],
@@ -40,11 +40,11 @@ def users(model: __torch__.tandem.model.Model, adapters: __torch__.tandem.adapte
     stacks = torch.constant_pad_nd(stacks, [0, missing], -1)
   low_rank = __torch__.tandem.adapter.row_adapters.Rows(
       layout[4], __torch__.tandem.adapter.low_rank.Frozen(layout[5], layout[6]), singles)
-  quantized = layout[7]
-  if len(quantized) > 0:
-    quantized = quantized + [rows.cache_rows.size(0)]
+  own = layout[7]
+  if len(own) > 0:
+    own = own + [rows.cache_rows.size(0)]
   return __torch__.tandem.adapter.change.users(adapters, low_rank, stacks, mixed, rows.single,
-                                               quantized)
+                                               own)
 
 # The view of a layer, -1 if no row goes through it.
 def view(self: __torch__.tandem.depth.Depth, number: int) -> int:

@@ -45,7 +45,8 @@ def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
 
 # kind: 0 factors, or nothing if the rank is 0; 1 a scale of the output, 2 of the input; 3 factors with a
 # magnitude, whose norm is a constant; 4 factors with a full core, 5 with a diagonal one, 6 with a bias on B; from 1000
-# on factors in a weight that is quantized, 1000 times the bits plus the size of a group
+# on factors in a weight that is quantized, 1000 times the bits plus the size of a group; less than zero factors in a
+# weight of which -1 - kind numbers are left out
 def linear(x: Tensor, base: __torch__.reference.autograd.Reader,
            adapter: __torch__.reference.autograd.Reader, outputs: int, biased: bool, rank: int,
            scaling: float, kind: int) -> Tensor:
@@ -54,6 +55,17 @@ def linear(x: Tensor, base: __torch__.reference.autograd.Reader,
   bias = base.take(1, outputs) if biased else torch.zeros([1, outputs], dtype=x.dtype)
   if kind == 2:
     x = x * adapter.take(1, inputs)
+  if kind < 0:
+    u, v = adapter.take(outputs, rank), adapter.take(rank, inputs)
+    weight = weight + torch.matmul(u, v)
+    a, b = adapter.take(outputs, rank), adapter.take(rank, inputs)
+    r, c = adapter.take(outputs, 1), adapter.take(1, inputs)
+    scores = torch.abs(weight) + torch.matmul(a, b) + r + c
+    order = torch.argsort(torch.reshape(torch.detach(scores), [-1]))
+    mask = torch.ones([outputs * inputs], dtype=x.dtype)
+    torch.index_fill_(mask, 0, order[: -1 - kind], 0.)
+    mask = torch.reshape(mask, [outputs, inputs]) + scores - torch.detach(scores)
+    return torch.matmul(x, torch.t(mask * weight)) + bias
   if rank > 0:
     a = adapter.take(rank, inputs)
     b = adapter.take(outputs, rank)

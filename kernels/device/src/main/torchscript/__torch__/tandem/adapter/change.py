@@ -9,7 +9,7 @@ class Changes:
   bottlenecks : __torch__.tandem.adapter.bottleneck.Bottlenecks
   full : __torch__.tandem.adapter.full.Full
   singles : __torch__.tandem.adapter.single_weights.Singles
-  quantized : __torch__.tandem.adapter.quantized.Quantized
+  own : __torch__.tandem.adapter.own_weight.Weights
   def __init__(self: __torch__.tandem.adapter.change.Changes,
                low_rank: __torch__.tandem.adapter.low_rank.Adapters,
                scale: __torch__.tandem.adapter.scale.Scales,
@@ -19,7 +19,7 @@ class Changes:
                bottlenecks: __torch__.tandem.adapter.bottleneck.Bottlenecks,
                full: __torch__.tandem.adapter.full.Full,
                singles: __torch__.tandem.adapter.single_weights.Singles,
-               quantized: __torch__.tandem.adapter.quantized.Quantized) -> None:
+               own: __torch__.tandem.adapter.own_weight.Weights) -> None:
     self.low_rank = low_rank
     self.scale = scale
     self.bases = bases
@@ -28,7 +28,7 @@ class Changes:
     self.bottlenecks = bottlenecks
     self.full = full
     self.singles = singles
-    self.quantized = quantized
+    self.own = own
 
 # The adapters that rows use.
 class Users:
@@ -38,17 +38,17 @@ class Users:
   # whether any has a bottleneck
   narrows : bool
   singles : __torch__.tandem.adapter.single_weights.Users
-  quantized : __torch__.tandem.adapter.quantized.Users
+  own : __torch__.tandem.adapter.own_weight.Users
   def __init__(self: __torch__.tandem.adapter.change.Users,
                low_rank: __torch__.tandem.adapter.row_adapters.Rows, places: Tensor,
                narrows: bool,
                singles: __torch__.tandem.adapter.single_weights.Users,
-               quantized: __torch__.tandem.adapter.quantized.Users) -> None:
+               own: __torch__.tandem.adapter.own_weight.Users) -> None:
     self.low_rank = low_rank
     self.places = places
     self.narrows = narrows
     self.singles = singles
-    self.quantized = quantized
+    self.own = own
 
 # The adapters of rows of a backward window: one that learns, in a lane, and those below it that do not.
 class Stack:
@@ -92,7 +92,7 @@ class Span:
     self.windows = windows
 
 # The spans of a window share what is done with the frozen weights; what adapters do is done span by span. Rows
-# over quantized weights are the only span of theirs.
+# with weights of their own are the only span of theirs.
 
 # x [n, width] -> of each span its rows, with those of zeros that products get. One span has all rows.
 def split(spans: List[__torch__.tandem.adapter.change.Span], x: Tensor,
@@ -142,7 +142,7 @@ def new(model: __torch__.tandem.model.Model, slots: int, rank: int, sizes: List[
                                                       model.embedding),
       __torch__.tandem.adapter.full.Full(slots, full, model.embedding),
       __torch__.tandem.adapter.single_weights.Singles(slots, widths, model.embedding),
-      __torch__.tandem.adapter.quantized.Quantized(slots))
+      __torch__.tandem.adapter.own_weight.Weights(slots))
 
 def clear_(self: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
   __torch__.tandem.adapter.low_rank.clear_(self.low_rank, slot)
@@ -156,7 +156,7 @@ def clear_(self: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
 def release_(self: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
   __torch__.tandem.adapter.full.clear_(self.full, slot)
   __torch__.tandem.adapter.single_weights.clear_(self.singles, slot)
-  __torch__.tandem.adapter.quantized.clear_(self.quantized, slot)
+  __torch__.tandem.adapter.own_weight.clear_(self.own, slot)
 
 # Multiplies what the adapter in a slot changes in the banks, in every form.
 def scale_(self: __torch__.tandem.adapter.change.Changes, slot: int, banks: List[int],
@@ -185,10 +185,10 @@ def turn_(self: __torch__.tandem.adapter.change.Changes, slot: int, ranks: List[
   __torch__.tandem.adapter.bottleneck.turn_(self.bottlenecks, slot)
 
 # stacks [S, N]: the slots of each row's adapters, -1 for none; mixed: whether rows differ in them; single: as in
-# single_weights.users; quantized: slot and first row of quantized.Users, or empty
+# single_weights.users; own: slot and first row of own_weight.Users, or empty
 def users(self: __torch__.tandem.adapter.change.Changes,
           low_rank: __torch__.tandem.adapter.row_adapters.Rows, stacks: Tensor, mixed: bool,
-          single: Tensor, quantized: List[int]) -> __torch__.tandem.adapter.change.Users:
+          single: Tensor, own: List[int]) -> __torch__.tandem.adapter.change.Users:
   places = stacks
   if len(low_rank.singles.joined.owners) > 0:
     __torch__.tandem.adapter.row_adapters.mask_(low_rank, stacks)
@@ -201,8 +201,8 @@ def users(self: __torch__.tandem.adapter.change.Changes,
   return __torch__.tandem.adapter.change.Users(
       low_rank, places, narrows,
       __torch__.tandem.adapter.single_weights.users(self.singles, stacks, mixed, single),
-      __torch__.tandem.adapter.quantized.Users(quantized[0] if len(quantized) > 0 else -1,
-                                               quantized[1] if len(quantized) > 0 else 0))
+      __torch__.tandem.adapter.own_weight.Users(own[0] if len(own) > 0 else -1,
+                                                own[1] if len(own) > 0 else 0))
 
 # Those of a linear, for some of the rows, and for those of zeros that their product gets.
 def select(self: __torch__.tandem.adapter.change.Changes,
@@ -237,8 +237,8 @@ def forward(self: __torch__.tandem.adapter.change.Changes, bank: int,
             linear: __torch__.tandem.ops.linear.Linear, users: __torch__.tandem.adapter.change.Users,
             mask: Optional[Tensor], places: Tensor, x: Tensor) -> Tensor:
   inputs = __torch__.tandem.adapter.scale.forward_inputs(self.scale, self.scale.active, bank, places, x)
-  if users.quantized.slot >= 0:
-    y = __torch__.tandem.adapter.quantized.forward(self.quantized, users.quantized, bank, linear, inputs)
+  if users.own.slot >= 0:
+    y = __torch__.tandem.adapter.own_weight.forward(self.own, users.own, bank, linear, inputs)
   else:
     y = __torch__.tandem.ops.linear.forward(linear, inputs)
   return __torch__.tandem.adapter.change.forward_outputs(self, bank, users, mask, places, x, y)
@@ -285,9 +285,9 @@ def stack(self: __torch__.tandem.adapter.change.Changes,
 def forward_again(self: __torch__.tandem.adapter.change.Changes,
                   spans: List[__torch__.tandem.adapter.change.Span], bank: int,
                   linear: __torch__.tandem.ops.linear.Linear, x: Tensor) -> Tensor:
-  own = self.quantized.slots[spans[0].stack.trainee.slot]
+  own = self.own.slots[spans[0].stack.trainee.slot]
   if len(own) > 0:
-    return __torch__.tandem.adapter.quantized.product(own[bank], linear, x)
+    return __torch__.tandem.adapter.own_weight.product(own[bank], linear, x)
   xs = __torch__.tandem.adapter.change.split(spans, x, linear.padded)
   input = xs[0] if len(spans) == 1 else __torch__.tandem.ops.rows.pad(x, linear.padded)
   if __torch__.tandem.adapter.change.scales(spans):
@@ -315,11 +315,13 @@ def backward(self: __torch__.tandem.adapter.change.Changes,
              spans: List[__torch__.tandem.adapter.change.Span], bank: int,
              linear: __torch__.tandem.ops.linear.Linear, x: Tensor, dy: Tensor) -> Tensor:
   alone = spans[0].stack
-  own = self.quantized.slots[alone.trainee.slot]
+  own = self.own.slots[alone.trainee.slot]
   if len(own) > 0:
     if alone.trainee.learns[bank]:
       __torch__.tandem.adapter.quantized.backward_learner_(alone.trainee.quantized[bank], own[bank],
                                                            alone.lane, x, dy)
+      __torch__.tandem.adapter.sparse.backward_learner_(alone.trainee.sparse[bank], own[bank],
+                                                        alone.lane, x, dy)
     return torch.matmul(dy, own[bank].weight)
   dys = __torch__.tandem.adapter.change.split(spans, dy, linear.padded)
   dbase = dys[0] if len(spans) == 1 else __torch__.tandem.ops.rows.pad(dy, linear.padded)
@@ -439,10 +441,8 @@ def publish_(self: __torch__.tandem.adapter.change.Changes,
         trainee.singular[bank], self.low_rank, trainee.slot, bank)
     published = published + __torch__.tandem.adapter.single_weights.publish_(
         trainee.singles[bank], self.singles, trainee.slot, bank)
-    if len(self.quantized.slots[trainee.slot]) > 0:
-      published = published + __torch__.tandem.adapter.quantized.publish_(
-          trainee.quantized[bank], self.quantized.slots[trainee.slot][bank],
-          __torch__.tandem.ops.linear.dense(self.bases.linears[bank]))
+    if len(self.own.slots[trainee.slot]) > 0:
+      published = published + __torch__.tandem.adapter.change.publish_own_(self, trainee, bank)
     if bank == 0:
       published = published + __torch__.tandem.adapter.prompt.publish_(trainee.prompt, self.prompts,
                                                                        trainee.slot)
@@ -459,6 +459,18 @@ def publish_(self: __torch__.tandem.adapter.change.Changes,
       extremes = extremes + [torch.to(least, 6), torch.to(largest, 6)]
     if len(extremes) > 0:
       torch.copy_(trainee.extremes[bank, : len(extremes)], torch.stack(extremes))
+
+# The weight that the trainee has of its own.
+def publish_own_(self: __torch__.tandem.adapter.change.Changes,
+                 trainee: __torch__.tandem.adapter.trainee.Trainee, bank: int) -> List[Tensor]:
+  own = self.own.slots[trainee.slot][bank]
+  dense = __torch__.tandem.ops.linear.dense(self.bases.linears[bank])
+  quantized, sparse = trainee.quantized[bank], trainee.sparse[bank]
+  __torch__.tandem.adapter.own_weight.keep_(
+      own, __torch__.tandem.adapter.quantized.covered(quantized)
+      + __torch__.tandem.adapter.sparse.covered(sparse), dense)
+  published = __torch__.tandem.adapter.quantized.publish_(quantized, own, dense)
+  return published + __torch__.tandem.adapter.sparse.publish_(sparse, own, dense)
 
 # Zeros in the trainee's slot for a bank that is not finite, because rows of others must not meet it.
 def clear_broken_(self: __torch__.tandem.adapter.change.Changes,

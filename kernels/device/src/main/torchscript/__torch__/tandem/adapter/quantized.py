@@ -1,55 +1,8 @@
 # Weights that are quantized with step sizes that learn, after factors were merged into them (L4Q, Jeon et al., 2024):
 # y = Q x + b, where Q = s round(clamp(v, low, high)) and v = (W + c B A) / s, with a step size s for each
 # group of inputs of an output. Gradients pass rounding as if it were not there, and step sizes learn as in LSQ
-# (Esser et al., 2020): dQ/ds = round(v) - v, or low or high where v is clamped. Q depends on what learns alone, so
-# it is made once a step and not in each window. Only the rows of the one who learns use it.
-
-# A bank's weight, while somebody learns.
-class Bank:
-  # Q [out, in]
-  weight : Tensor
-  # dQ/ds [out, in]: at most a half where v is not clamped, at least one where it is
-  slope : Tensor
-  def __init__(self: __torch__.tandem.adapter.quantized.Bank, weight: Tensor, slope: Tensor) -> None:
-    self.weight = weight
-    self.slope = slope
-
-class Quantized:
-  # per slot: of each bank; empty list if nobody learns there like this
-  slots : List[List[__torch__.tandem.adapter.quantized.Bank]]
-  def __init__(self: __torch__.tandem.adapter.quantized.Quantized, slots: int) -> None:
-    self.slots = annotate(List[List[__torch__.tandem.adapter.quantized.Bank]], [])
-    for slot in range(slots):
-      self.slots.append(annotate(List[__torch__.tandem.adapter.quantized.Bank], []))
-
-def clear_(self: __torch__.tandem.adapter.quantized.Quantized, slot: int) -> None:
-  self.slots[slot] = annotate(List[__torch__.tandem.adapter.quantized.Bank], [])
-
-# The rows of a batch from first on use what is in the slot; none do if that is -1.
-class Users:
-  slot : int
-  first : int
-  def __init__(self: __torch__.tandem.adapter.quantized.Users, slot: int, first: int) -> None:
-    self.slot = slot
-    self.first = first
-
-# x [n, in] -> [n, out]
-def product(self: __torch__.tandem.adapter.quantized.Bank,
-            linear: __torch__.tandem.ops.linear.Linear, x: Tensor) -> Tensor:
-  padded = __torch__.tandem.ops.rows.pad(x, linear.padded)
-  return torch.linear(padded, self.weight, linear.bias)[: x.size(0)]
-
-# The linear x W^T + b, or for some of the rows x Q^T + b. x [N, in] -> [N, out]
-def forward(self: __torch__.tandem.adapter.quantized.Quantized,
-            users: __torch__.tandem.adapter.quantized.Users, bank: int,
-            linear: __torch__.tandem.ops.linear.Linear, x: Tensor) -> Tensor:
-  own = __torch__.tandem.adapter.quantized.product(self.slots[users.slot][bank], linear,
-                                                   x[users.first :])
-  if users.first == 0:
-    return own
-  others = __torch__.tandem.ops.rows.pad(x[: users.first], linear.padded)
-  y = __torch__.tandem.ops.linear.forward(linear, others)
-  return torch.cat([y[: users.first], own])
+# (Esser et al., 2020): dQ/ds = round(v) - v, or low or high where v is clamped. Q is as in own_weight.py, and beside
+# it is dQ/ds [out, in]: at most a half where v is not clamped, at least one where it is.
 
 # What one module of a bank learns.
 class Part:
@@ -88,30 +41,17 @@ class Learner:
   def __init__(self: __torch__.tandem.adapter.quantized.Learner) -> None:
     self.parts = annotate(List[__torch__.tandem.adapter.quantized.Part], [])
 
-# Room for all banks. like: of the type and on the device that Q gets
-def occupy_(self: __torch__.tandem.adapter.quantized.Quantized, slot: int, inputs: List[int],
-            widths: List[int], like: Tensor) -> None:
-  made = annotate(List[__torch__.tandem.adapter.quantized.Bank], [])
-  for bank in range(len(widths)):
-    shape = [widths[bank], inputs[bank]]
-    made.append(__torch__.tandem.adapter.quantized.Bank(
-        torch.zeros(shape, dtype=like.dtype, device=like.device),
-        torch.zeros(shape, dtype=like.dtype, device=like.device)))
-  self.slots[slot] = made
+def covered(self: __torch__.tandem.adapter.quantized.Learner) -> int:
+  covered = 0
+  for part in self.parts:
+    covered = covered + part.width
+  return covered
 
 # Makes Q of what was learned: some outputs at a time, which stay in the cache. Each number is made by the same
 # roundings to float32 wherever that happens, so whoever has W, A, B and s has the same codes. Returns what the slot has
 # now. dense [out, in]: W
 def publish_(self: __torch__.tandem.adapter.quantized.Learner,
-             bank: __torch__.tandem.adapter.quantized.Bank, dense: Tensor) -> List[Tensor]:
-  if len(self.parts) == 0:
-    torch.copy_(bank.weight, dense)
-    return annotate(List[Tensor], [])
-  covered = 0
-  for part in self.parts:
-    covered = covered + part.width
-  if covered < dense.size(0):
-    torch.copy_(bank.weight, dense)
+             bank: __torch__.tandem.adapter.own_weight.Bank, dense: Tensor) -> List[Tensor]:
   block = max(1, 65536 // dense.size(1))
   for part in self.parts:
     factors = torch.mul(part.b, part.scaling)
@@ -127,22 +67,20 @@ def publish_(self: __torch__.tandem.adapter.quantized.Learner,
       codes = torch.round(clamped)
       rounded = torch.sub(codes, clamped)
       slope = torch.where(torch.eq(v, clamped), rounded, clamped)
-      q = torch.view(torch.mul(codes, s), rows.size())
-      if part.half:
-        q = torch.to(torch.clamp(q, -65504., 65504.), 5)
+      q = __torch__.tandem.adapter.own_weight.rounded(torch.view(torch.mul(codes, s), rows.size()), part.half)
       at = part.column + first
       torch.copy_(bank.weight[at : at + end - first], q)
-      torch.copy_(bank.slope[at : at + end - first], torch.view(slope, rows.size()))
-  return [bank.weight]
+      torch.copy_(bank.more[0][at : at + end - first], torch.view(slope, rows.size()))
+  return [bank.weight] if len(self.parts) > 0 else annotate(List[Tensor], [])
 
 # Adds to the lane's gradients: x [n, in] the linear's input, dy [n, out] the gradient of its output.
 def backward_learner_(self: __torch__.tandem.adapter.quantized.Learner,
-                      bank: __torch__.tandem.adapter.quantized.Bank, lane: int, x: Tensor,
+                      bank: __torch__.tandem.adapter.own_weight.Bank, lane: int, x: Tensor,
                       dy: Tensor) -> None:
   for part in self.parts:
     end = part.column + part.width
     dq = torch.matmul(torch.t(torch.to(dy[:, part.column : end], 6)), torch.to(x, 6))
-    slope = torch.to(bank.slope[part.column : end], 6)
+    slope = torch.to(bank.more[0][part.column : end], 6)
     products = torch.view(torch.mul(dq, slope), [part.width, -1, part.group])
     torch.add_(part.ds[lane], torch.sum(products, [2]))
     torch.masked_fill_(dq, torch.gt(torch.abs(slope), 0.5), 0.)

@@ -19,6 +19,7 @@ class Trainee:
   singular : List[__torch__.tandem.adapter.singular.Learner]
   singles : List[__torch__.tandem.adapter.single_weights.Learner]
   quantized : List[__torch__.tandem.adapter.quantized.Learner]
+  sparse : List[__torch__.tandem.adapter.sparse.Learner]
   # as in sensitivity.py
   sensed : List[Tensor]
   # of each core [cores] float32
@@ -42,6 +43,7 @@ class Trainee:
     self.singular = annotate(List[__torch__.tandem.adapter.singular.Learner], [])
     self.singles = annotate(List[__torch__.tandem.adapter.single_weights.Learner], [])
     self.quantized = annotate(List[__torch__.tandem.adapter.quantized.Learner], [])
+    self.sparse = annotate(List[__torch__.tandem.adapter.sparse.Learner], [])
     self.sensed = [weights[:0] for bank in range(banks)]
     self.importance = weights[:0]
     self.prompt = __torch__.tandem.adapter.prompt.Learner(torch.view(weights[:0], [0, 1]), annotate(List[Tensor], []))
@@ -93,6 +95,7 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[
     self.singular.append(__torch__.tandem.adapter.singular.Learner())
     self.singles.append(__torch__.tandem.adapter.single_weights.Learner())
     self.quantized.append(__torch__.tandem.adapter.quantized.Learner())
+    self.sparse.append(__torch__.tandem.adapter.sparse.Learner())
   for i in range(len(factors) // 6):
     place = factors[6 * i : 6 * i + 6]
     rank, width, offset = place[2], place[4], place[5]
@@ -209,11 +212,12 @@ def add_singles_(self: __torch__.tandem.adapter.trainee.Trainee, places: List[in
 # places: nine numbers for each module over quantized weights: bank, column, width, rank, bits, group size, and the
 # offsets of A, B and the step sizes in the vector. half: as in quantized.Part; like: of the type of activations
 def add_quantized_(self: __torch__.tandem.adapter.trainee.Trainee,
-                   quantized: __torch__.tandem.adapter.quantized.Quantized, widths: List[int],
+                   own: __torch__.tandem.adapter.own_weight.Weights, widths: List[int],
                    places: List[int], scalings: List[float], half: bool, like: Tensor) -> None:
   inputs = [learner.a.size(1) for learner in self.low_rank]
   if len(scalings) > 0:
-    __torch__.tandem.adapter.quantized.occupy_(quantized, self.slot, inputs, widths, like)
+    own.slots[self.slot] = [__torch__.tandem.adapter.own_weight.room(widths[bank], inputs[bank], like, [like.dtype])
+                            for bank in range(len(widths))]
   for i in range(len(scalings)):
     place = places[9 * i : 9 * i + 9]
     bank, column, width, rank, bits, group = place[:6]
@@ -226,6 +230,34 @@ def add_quantized_(self: __torch__.tandem.adapter.trainee.Trainee,
         __torch__.tandem.adapter.trainee.views(self, place[6], rank, inputs[bank]),
         __torch__.tandem.adapter.trainee.views(self, place[7], width, rank),
         __torch__.tandem.adapter.trainee.views(self, place[8], width, groups)))
+
+# places: six numbers for each module over sparse weights: bank, column, width, rank, how many numbers are left out,
+# and the offset of its own in the vector. half: as in sparse.Part; like: of the type of activations
+def add_sparse_(self: __torch__.tandem.adapter.trainee.Trainee,
+                own: __torch__.tandem.adapter.own_weight.Weights, widths: List[int],
+                places: List[int], half: bool, like: Tensor) -> None:
+  inputs = [learner.a.size(1) for learner in self.low_rank]
+  if len(places) > 0:
+    own.slots[self.slot] = [__torch__.tandem.adapter.own_weight.room(widths[bank], inputs[bank], like,
+                                                                    [like.dtype, 11])
+                            for bank in range(len(widths))]
+  for i in range(len(places) // 6):
+    bank, column, width, rank, pruned, at = places[6 * i : 6 * i + 6]
+    sizes = [width, rank, rank, inputs[bank], width, rank, rank, inputs[bank], width, 1, 1, inputs[bank]]
+    dw = [__torch__.tandem.adapter.trainee.matrices(gradients, at, sizes)
+          for gradients in torch.unbind(self.gradients)]
+    self.sparse[bank].parts.append(__torch__.tandem.adapter.sparse.Part(
+        column, width, pruned, half,
+        __torch__.tandem.adapter.trainee.matrices(self.weights, at, sizes), dw))
+
+# Views of matrices that lie one after the other. sizes: two numbers of each
+def matrices(flat: Tensor, offset: int, sizes: List[int]) -> List[Tensor]:
+  views = annotate(List[Tensor], [])
+  for i in range(len(sizes) // 2):
+    rows, columns = sizes[2 * i : 2 * i + 2]
+    views.append(__torch__.tandem.adapter.trainee.view(flat, offset, rows, columns))
+    offset = offset + rows * columns
+  return views
 
 # places: four numbers for each bottleneck, as in bottleneck.occupy_; offsets of those in the vector.
 def add_bottlenecks_(self: __torch__.tandem.adapter.trainee.Trainee,

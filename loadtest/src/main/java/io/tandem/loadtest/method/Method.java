@@ -19,8 +19,8 @@ import java.util.Set;
  */
 record Method(String name, ObjectNode hyperparameters) {
     private static final String LIST = "methods.json";
-    /** Methods that make a base model, which these load tests neither examine nor put into a batch. */
-    private static final Set<String> OF_BASES = Set.of("l4q");
+    /** Methods that make a base model, which no batch of adapters can have. */
+    private static final Set<String> OF_BASES = Set.of("l4q", "pst");
 
     /**
      * All of them, or those of the names.
@@ -67,12 +67,24 @@ record Method(String name, ObjectNode hyperparameters) {
         if (missing.isEmpty()) {
             throw new IllegalStateException("/openapi.json does not say which methods there are");
         }
-        missing.removeAll(OF_BASES);
-        all().forEach(method ->
-                missing.remove(method.hyperparameters.path("peft").asText()));
+        all().forEach(method -> missing.remove(method.peft()));
         if (!missing.isEmpty()) {
             throw new IllegalStateException(LIST + " lacks the methods " + missing);
         }
+    }
+
+    private String peft() {
+        return hyperparameters.path("peft").asText();
+    }
+
+    /** Whether its jobs end with a base model and no adapter. */
+    boolean makesBase() {
+        return OF_BASES.contains(peft());
+    }
+
+    /** How many modules each of its adapters has in full. */
+    int fullModules() {
+        return hyperparameters.path("modules_to_save").size();
     }
 
     /** The same with another learning rate, in units of its own. */

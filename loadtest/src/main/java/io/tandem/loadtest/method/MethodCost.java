@@ -25,7 +25,7 @@ import picocli.CommandLine.Option;
 
 /**
  * What adapters of each method cost when they answer: a batch of requests, each to an adapter of its own, against the same
- * requests to the base model. Both take turns, so that what else the machine does falls on both.
+ * requests to the base model. Methods that make a base model have none. Both take turns, so that what else the machine does falls on both.
  */
 @Command(
         name = "method-cost",
@@ -81,13 +81,17 @@ public final class MethodCost implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
+        List<Method> chosen =
+                methods.chosen().stream().filter(method -> !method.makesBase()).toList();
+        int full = chosen.stream().mapToInt(Method::fullModules).max().orElse(0);
         String settings = "kernels:\n  kv-slots: " + count + "\n  adapter-slots: " + (count + 1)
-                + "\n  max-rank: 64\nscheduler:\n  tpot-target: 1000\nadapters:\n  max-versions: 2000\n";
+                + "\n  max-rank: 64\n  full-modules: " + full * (count + 1)
+                + "\nscheduler:\n  tpot-target: 1000\nadapters:\n  max-versions: 2000\n";
         List<List<?>> rows = new ArrayList<>();
         try (ServerProcess server = ServerProcess.start(model.directory(), settings, "")) {
             ApiClient client = server.client();
             Map<String, List<String>> adapters = new LinkedHashMap<>();
-            for (Method method : methods.chosen()) {
+            for (Method method : chosen) {
                 adapters.put(method.name(), make(client, method));
             }
             adapters.put(MIXED, mixed(List.copyOf(adapters.values())));

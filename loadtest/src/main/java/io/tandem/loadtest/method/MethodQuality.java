@@ -98,7 +98,7 @@ public final class MethodQuality implements Callable<Integer> {
      *
      * @param parameters that it trained
      * @param stateBytes of its optimizer
-     * @param bytes of its adapter on disk
+     * @param bytes of its adapter, or base model, on disk
      * @param seconds that it took
      * @param attainment share of the requests meanwhile that were answered within both targets
      */
@@ -125,7 +125,7 @@ public final class MethodQuality implements Callable<Integer> {
                 .flatMap(method -> learningRates.stream().map(method::faster))
                 .toList();
         List<Outcome> outcomes = new ArrayList<>();
-        try (ServerProcess server = ServerProcess.start(model.directory(), "", "")) {
+        try (ServerProcess server = ServerProcess.start(model.directory(), settings(chosen), "")) {
             ApiClient client = server.client();
             Method.requireComplete(client);
             Map<String, Exam> exams = new LinkedHashMap<>();
@@ -137,7 +137,7 @@ public final class MethodQuality implements Callable<Integer> {
             for (long seed : seeds) {
                 for (Map.Entry<String, Exam> exam : exams.entrySet()) {
                     for (Method method : chosen) {
-                        outcomes.add(measure(client, method, exam.getKey(), exam.getValue(), seed));
+                        outcomes.add(measure(server, method, exam.getKey(), exam.getValue(), seed));
                     }
                 }
             }
@@ -148,6 +148,12 @@ public final class MethodQuality implements Callable<Integer> {
                 "method,skill,seed,trained_parameters,state_bytes,disk_bytes,seconds,training_tokens_per_s,attainment,exact_match",
                 outcomes.stream().<List<?>>map(MethodQuality::row).toList());
         return 0;
+    }
+
+    /** As a server comes, unless some have modules in full, for which there is no room then. */
+    private static String settings(List<Method> chosen) {
+        int full = chosen.stream().mapToInt(Method::fullModules).max().orElse(0);
+        return full == 0 ? "" : "kernels:\n  full-modules: " + full + "\n";
     }
 
     private static List<?> row(Outcome outcome) {
@@ -164,8 +170,9 @@ public final class MethodQuality implements Callable<Integer> {
                 outcome.exactMatch);
     }
 
-    private Outcome measure(ApiClient client, Method method, String skill, Exam exam, long seed)
+    private Outcome measure(ServerProcess server, Method method, String skill, Exam exam, long seed)
             throws IOException, InterruptedException {
+        ApiClient client = server.client();
         String key = method.name() + " " + skill;
         if (!speeds.containsKey(key)) {
             speeds.put(key, probe(client, method, skill));
@@ -183,28 +190,33 @@ public final class MethodQuality implements Callable<Integer> {
                 .attainment(TTFT_MILLIS, TPOT_MILLIS);
         String adapter = job.await(event -> {});
         double taken = seconds(client, job, start);
-        Outcome outcome = new Outcome(
-                method.name(),
-                skill,
-                seed,
-                plan.at("/training/trained_parameters").asLong(),
-                plan.at("/memory/parts/optimizer").asLong(),
-                client.get("/v1/adapters/" + adapter).path("bytes").asLong(),
-                taken,
-                (trainedTokens(client) - before) / taken,
-                attainment,
-                exam.exactMatch(client, adapter));
-        OUT.printf(
-                Locale.ROOT,
-                "%s, %s, seed %d: %d steps in %.1f s, %.0f %% exact%n",
-                method.name(),
-                skill,
-                seed,
-                steps,
-                taken,
-                PERCENT * outcome.exactMatch);
-        client.delete("/v1/models/" + adapter);
-        return outcome;
+        double tokens = trainedTokens(client) - before;
+        Made made = method.makesBase() ? Made.base(server, job) : Made.adapter(server, adapter);
+        try {
+            Outcome outcome = new Outcome(
+                    method.name(),
+                    skill,
+                    seed,
+                    plan.at("/training/trained_parameters").asLong(),
+                    plan.at("/memory/parts/optimizer").asLong(),
+                    made.bytes(),
+                    taken,
+                    tokens / taken,
+                    attainment,
+                    exam.exactMatch(made.client(), made.model()));
+            OUT.printf(
+                    Locale.ROOT,
+                    "%s, %s, seed %d: %d steps in %.1f s, %.0f %% exact%n",
+                    method.name(),
+                    skill,
+                    seed,
+                    steps,
+                    taken,
+                    PERCENT * outcome.exactMatch);
+            return outcome;
+        } finally {
+            made.forget();
+        }
     }
 
     /** From its creation to its end, to the second, since that is how jobs tell it; at most until now. */

@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -56,11 +57,27 @@ class MethodTest {
     }
 
     @Test
-    void theListHasAllMethodsThatMakeAdapters() throws Exception {
+    void theListHasAllMethods() throws Exception {
         List<String> methods = ofTheServer();
-        assertThat(methods).contains("lora", "l4q");
+        assertThat(methods).contains("lora", "l4q", "pst");
         assertThatCode(() -> requireComplete(methods)).doesNotThrowAnyException();
         methods.add("unknown");
         assertThatThrownBy(() -> requireComplete(methods)).hasMessage("methods.json lacks the methods [unknown]");
+    }
+
+    /** Which the server does not tell: they are examined by servers of their own. */
+    @Test
+    void methodsThatMakeBaseModelsAreKnown() throws Exception {
+        assertThat(Method.named(Set.of()).stream().filter(Method::makesBase).map(Method::name))
+                .containsExactly("l4q", "pst");
+        String described = Files.readString(JOBS);
+        assertThat(described).contains("of l4q and pst a base model comes");
+    }
+
+    @Test
+    void modulesInFullAreCounted() throws Exception {
+        assertThat(Method.named(Set.of("lora modules_to_save")).get(0).fullModules())
+                .isOne();
+        assertThat(Method.named(Set.of("lora")).get(0).fullModules()).isZero();
     }
 }

@@ -3,7 +3,8 @@ package io.tandem.server.adapter;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterFormatException;
-import io.tandem.kernels.adapter.QuantizedConfig;
+import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.SparseConfig;
 import io.tandem.kernels.adapter.compeft.TernaryAdapter;
 import io.tandem.kernels.adapter.routing.Prototypes;
 import io.tandem.scheduler.AdapterPins;
@@ -154,9 +155,10 @@ public final class AdapterLibrary {
     /**
      * A version of an adapter that is in no library, ready for the device. Takes time in proportion to the weights.
      *
-     * @throws AdapterFormatException if the device cannot hold it
+     * @throws AdapterFormatException if the device cannot hold it, or answer with it
      */
     public AdapterVersion prepared(String name, Adapter adapter) {
+        requireServed(name, adapter);
         return loader.prepared(name, adapter);
     }
 
@@ -232,9 +234,10 @@ public final class AdapterLibrary {
     }
 
     private static void requireServed(String name, Adapter adapter) {
-        if (adapter.config() instanceof QuantizedConfig) {
-            throw new AdapterFormatException("adapter '" + name
-                    + "' is a checkpoint of training over quantized weights (L4Q), of which a base model comes");
+        if (adapter.modules().values().stream().anyMatch(Change::ownsWeight)) {
+            boolean sparse = adapter.config() instanceof SparseConfig;
+            throw new AdapterFormatException("adapter '" + name + "' is a checkpoint of training over "
+                    + (sparse ? "sparse weights (PST)" : "quantized weights (L4Q)") + ", of which a base model comes");
         }
     }
 

@@ -42,6 +42,8 @@ final class HyperparameterOptions {
             Map.entry("share", "--learning-share"),
             Map.entry("probe_every", "--probe-every"),
             Map.entry("sparsity", "--sparsity"),
+            Map.entry("sparsity_warmup", "--sparsity-warmup"),
+            Map.entry("sparsity_hold", "--sparsity-hold"),
             Map.entry("module_sparsity", "--module-sparsity"),
             Map.entry("estimation", "--estimation"),
             Map.entry("budget", "--budget"),
@@ -81,6 +83,7 @@ final class HyperparameterOptions {
         svfit,
         alora,
         l4q,
+        pst,
         ia3,
         prompt_tuning,
         prefix_tuning,
@@ -160,8 +163,22 @@ final class HyperparameterOptions {
     @Option(
             names = "--sparsity",
             paramLabel = "X",
-            description = "Of pdp and light_peft: share of the ranks that is pruned; default 0.5.")
+            description =
+                    "Of pdp and light_peft: share of the ranks that is pruned; default 0.5. Of the method pst: share of"
+                            + " each weight that is zero in the end; default 0.9.")
     private @Nullable Double sparsity;
+
+    @Option(
+            names = "--sparsity-warmup",
+            paramLabel = "X",
+            description = "Of pst: part of the job before the first zeros; default 0.1.")
+    private @Nullable Double sparsityWarmup;
+
+    @Option(
+            names = "--sparsity-hold",
+            paramLabel = "X",
+            description = "Of pst: part of the job after the last zeros; default 0.3.")
+    private @Nullable Double sparsityHold;
 
     @Option(
             names = "--module-sparsity",
@@ -375,6 +392,9 @@ final class HyperparameterOptions {
         put(hyperparameters, "orthogonality", orthogonality);
         put(hyperparameters, "bits", bits);
         put(hyperparameters, "group_size", groupSize);
+        put(hyperparameters, "sparsity", method == Method.pst ? sparsity : null);
+        put(hyperparameters, "sparsity_warmup", sparsityWarmup);
+        put(hyperparameters, "sparsity_hold", sparsityHold);
         put(hyperparameters, "bottleneck_size", bottleneckSize);
         put(hyperparameters, "bottleneck_mode", bottleneckMode);
         put(hyperparameters, "bottleneck_at", bottleneckAt);
@@ -406,7 +426,7 @@ final class HyperparameterOptions {
         put(policy, "type", learns == Learns.everything ? null : learns.name());
         put(policy, "share", learningShare);
         put(policy, "probe_every", probeEvery);
-        put(policy, "sparsity", sparsity);
+        put(policy, "sparsity", method == Method.pst ? null : sparsity);
         put(policy, "module_sparsity", moduleSparsity);
         put(policy, "estimation", estimation);
         put(policy, "budget", budget);

@@ -1,7 +1,7 @@
 package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tandem.kernels.quantized.QuantizedBase;
+import io.tandem.kernels.made.NewBase;
 import io.tandem.scheduler.JobEngine;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.api.ApiException;
@@ -201,7 +201,7 @@ public final class JobService implements AutoCloseable {
 
     private void requireBase(JobSpec spec) {
         if (spec.method().makesBase()) {
-            QuantizedBase.refusal(setup.files()).ifPresent(why -> {
+            NewBase.refusal(setup.files()).ifPresent(why -> {
                 throw ApiException.invalid("peft", "'" + spec.method().name() + "' " + why + ".");
             });
         }

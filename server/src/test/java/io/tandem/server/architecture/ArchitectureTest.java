@@ -140,7 +140,7 @@ class ArchitectureTest {
                 "DurableFile",
                 "FileStore",
                 "JobStore",
-                "QuantizedBase",
+                "NewBase",
                 "ResultLog",
                 "SafetensorsWriter",
                 "Storage",

@@ -151,6 +151,9 @@ class QuantizedBaseIT {
                 server.post("/v1/load_lora_adapter", "{\"lora_name\":\"q\",\"lora_path\":\"q\"}");
         assertThat(refused.statusCode()).isEqualTo(400);
         assertThat(refused.body()).contains("is a checkpoint of training over quantized weights (L4Q)");
+        assertThat(text(server, "{\"model\":\"tiny\",\"prompt\":\"what is\",\"max_tokens\":8}"))
+                .as("the engine runs")
+                .isNotEmpty();
     }
 
     @Test

@@ -13,7 +13,7 @@ import io.tandem.scheduler.inference.StopRule;
 import io.tandem.scheduler.inference.TokenSink;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.TenantId;
-import io.tandem.server.storage.DiskBlobs;
+import io.tandem.server.storage.blob.DiskBlobs;
 import io.tandem.server.storage.Storage;
 import io.tandem.server.storage.UsageStore;
 import io.tandem.server.storage.document.SqliteDocuments;

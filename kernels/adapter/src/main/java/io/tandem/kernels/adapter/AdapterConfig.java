@@ -9,7 +9,7 @@ import java.util.Set;
 
 /** How an adapter was configured when it was made: what its configuration file says as far as it applies. */
 public sealed interface AdapterConfig
-        permits LoraConfig, FactorConfig, Ia3Config, PromptConfig, PrefixConfig, BottleneckConfig {
+        permits LoraConfig, FactorConfig, SparseConfig, Ia3Config, PromptConfig, PrefixConfig, BottleneckConfig {
     /** Of modules without a rank of their own; 0 if there are no factors. */
     int rank();
 

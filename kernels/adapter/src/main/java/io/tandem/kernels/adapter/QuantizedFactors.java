@@ -96,6 +96,11 @@ public record QuantizedFactors(LowRank factors, int bits, int groupSize, float[]
         return factors.outputs();
     }
 
+    @Override
+    public boolean ownsWeight() {
+        return true;
+    }
+
     /** None that an adapter slot has. */
     @Override
     public int rank() {

@@ -23,6 +23,8 @@ import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.adapter.SingularValues;
+import io.tandem.kernels.adapter.SparseConfig;
+import io.tandem.kernels.adapter.SparseFactors;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import java.util.Arrays;
@@ -150,6 +152,29 @@ public final class TinyAdapters {
             modules.put(site, new QuantizedFactors(own, bits, groupSize, steps));
         });
         return new Adapter(new QuantizedConfig(factors.lora(), bits, groupSize), modules);
+    }
+
+    /** Factors over sparse weights in all linears, with scores that matter beside what they are scores of. */
+    public static Adapter sparse(ModelConfig model, int rank, double sparsity, long seed) {
+        Random random = new Random(seed + 7);
+        Map<Site, Change> modules = new TreeMap<>();
+        random(model, LoraConfig.everyLinear(), rank, seed).factors().forEach((site, own) -> {
+            int inputs = own.inputs();
+            int outputs = own.outputs();
+            LowRank change = new LowRank(rank, inputs, outputs, own.a(), own.b(), 1);
+            double size = 0.3 / Math.sqrt(inputs);
+            LowRank scores = new LowRank(
+                    rank,
+                    inputs,
+                    outputs,
+                    gaussian(random, rank * inputs, size),
+                    gaussian(random, outputs * rank, 1),
+                    1);
+            float[] rows = gaussian(random, outputs, size);
+            float[] columns = gaussian(random, inputs, size);
+            modules.put(site, new SparseFactors(change, scores, rows, columns, sparsity));
+        });
+        return new Adapter(new SparseConfig(rank, LoraConfig.everyLinear(), "").of(model), modules);
     }
 
     /** Factors with a core of random numbers in all linears. */

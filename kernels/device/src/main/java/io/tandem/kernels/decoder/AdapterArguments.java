@@ -95,6 +95,8 @@ interface AdapterArguments {
      * @param quantized nine numbers for each module with factors over quantized weights: bank, column, width, rank, bits, group
      *     size, and where A, B and the step sizes begin
      * @param quantizedScalings of those
+     * @param sparse six numbers for each module with factors over sparse weights: bank, column, width, rank, how many of the weight's
+     *     numbers are left out, and where its own begin
      * @param half whether what they make of the weights is rounded to float16, as weights are
      */
     record Learned(
@@ -116,6 +118,7 @@ interface AdapterArguments {
             long[] singles,
             long[] quantized,
             double[] quantizedScalings,
+            long[] sparse,
             boolean half)
             implements Arguments {
         /** In the script's order. */
@@ -139,6 +142,7 @@ interface AdapterArguments {
                 call.numbers(singles),
                 call.numbers(quantized),
                 call.own(IValue.listFrom(quantizedScalings)),
+                call.numbers(sparse),
                 call.flag(half)
             };
         }

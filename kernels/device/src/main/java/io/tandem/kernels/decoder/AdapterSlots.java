@@ -5,8 +5,8 @@ import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.BiasedFactors;
+import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Prompt;
-import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.BagLayout.Narrow;
 import io.tandem.kernels.decoder.ScriptObjects.AdaptersObject;
@@ -40,8 +40,8 @@ final class AdapterSlots {
 
     private final SingleWeightSlots singleWeights;
 
-    /** Whether each slot is that of a trainee over quantized weights. */
-    private final boolean[] quantized;
+    /** Whether each slot is that of a trainee with weights of its own. */
+    private final boolean[] ownWeights;
 
     private final BagLayout bags;
     private final BitSet[][][] byBlock;
@@ -73,7 +73,7 @@ final class AdapterSlots {
         Arrays.setAll(skipped, slot -> new BitSet());
         this.full = new FullSlots(limits.adapterSlots(), limits.fullMatrices());
         this.singleWeights = new SingleWeightSlots(layout, limits.adapterSlots());
-        this.quantized = new boolean[limits.adapterSlots()];
+        this.ownWeights = new boolean[limits.adapterSlots()];
         this.bags = new BagLayout(model, layout, limits.maxRank());
         this.byBlock = new BitSet[limits.adapterSlots()][][];
         this.narrow = new Narrow[limits.adapterSlots()];
@@ -111,9 +111,9 @@ final class AdapterSlots {
 
     private void put(int slot, PreparedAdapter prepared, boolean learning) {
         Adapter adapter = prepared.adapter();
-        if (learning && isQuantized(adapter)) {
+        if (learning && ownsWeights(adapter)) {
             throw new IllegalArgumentException(
-                    "the adapter is a part of training over quantized weights, of which a base model is made");
+                    "the adapter is a part of training over weights of its own, of which a base model is made");
         }
         full.lend(slot, learning ? adapter.full().size() : 0);
         try (TensorScope call = scope.open()) {
@@ -129,7 +129,7 @@ final class AdapterSlots {
         }
         full.release(slot);
         singleWeights.release(slot);
-        quantized[slot] = false;
+        ownWeights[slot] = false;
         skip(slot, Set.of());
         changed(slot);
     }
@@ -141,7 +141,7 @@ final class AdapterSlots {
 
     /** Whether a pack that uses these slots shares no window with others. */
     boolean goAlone(int[] slots) {
-        return Arrays.stream(slots).anyMatch(slot -> quantized[slot] || full.any(slot) || !skipped[slot].isEmpty());
+        return Arrays.stream(slots).anyMatch(slot -> ownWeights[slot] || full.any(slot) || !skipped[slot].isEmpty());
     }
 
     /**
@@ -191,7 +191,7 @@ final class AdapterSlots {
         full.occupy(slot, adapter.full().keySet());
         ranks[slot] = layout.ranksByLinear(adapter);
         scaled[slot] = layout.scaledByLinear(adapter);
-        quantized[slot] = isQuantized(adapter);
+        ownWeights[slot] = ownsWeights(adapter);
         singleWeights.occupy(slot, adapter);
         byBlock[slot] = bags.ranks(adapter);
         narrow[slot] = bags.narrow(adapter).orElse(null);
@@ -256,23 +256,23 @@ final class AdapterSlots {
         return Arrays.stream(rowSlots).anyMatch(slots -> slots.length != wanted.length);
     }
 
-    /** Whether it learns over quantized weights. */
-    static boolean isQuantized(Adapter adapter) {
-        return adapter.modules().values().stream().anyMatch(QuantizedFactors.class::isInstance);
+    /** Whether it learns over weights of its own. */
+    static boolean ownsWeights(Adapter adapter) {
+        return adapter.modules().values().stream().anyMatch(Change::ownsWeight);
     }
 
     /**
-     * Which of the slots is that of a trainee over quantized weights; empty if none is.
+     * Which of the slots is that of a trainee with weights of its own; empty if none is.
      *
      * @throws IllegalArgumentException if there are others beside it
      */
-    long[] quantized(int[] slots) {
+    long[] withOwnWeights(int[] slots) {
         long[] found = Arrays.stream(slots)
-                .filter(slot -> quantized[slot])
+                .filter(slot -> ownWeights[slot])
                 .asLongStream()
                 .toArray();
         if (found.length > 0 && slots.length > 1) {
-            throw new IllegalArgumentException("an adapter beside one that is trained over quantized weights");
+            throw new IllegalArgumentException("an adapter beside one that is trained over weights of its own");
         }
         return found;
     }

@@ -355,6 +355,11 @@ final class DecoderScript {
         script.call(call, "mask_ranks", trainee.value(), call.number(pruned), call.number(temperature));
     }
 
+    /** @param pruned of each part over sparse weights, in the order of {@link Learned} */
+    void pruneWeights(TensorScope call, TraineeObject trainee, long[] pruned) {
+        script.call(call, "prune_weights", trainee.value(), call.numbers(pruned));
+    }
+
     void compareOutputs(TensorScope call, TraineeObject trainee, boolean compares) {
         script.call(call, "compare_outputs", trainee.value(), call.number(compares ? 1 : 0));
     }
@@ -370,9 +375,8 @@ final class DecoderScript {
     }
 
     /** @return the bank's weight as the trainee's rows have it {@code [outputs, inputs]} */
-    float[] quantizedWeight(TensorScope call, AdaptersObject adapters, int slot, int bank) {
-        return call.floats(
-                script.call(call, "quantized_weight", adapters.value(), call.number(slot), call.number(bank)));
+    float[] ownWeight(TensorScope call, AdaptersObject adapters, int slot, int bank) {
+        return call.floats(script.call(call, "own_weight", adapters.value(), call.number(slot), call.number(bank)));
     }
 
     /** @param banks of each, 1 if it is sensed */
@@ -396,7 +400,6 @@ final class DecoderScript {
         script.call(call, "clear_broken", adapters.value(), trainee.value());
     }
 
-    /** Copies a vector to the host. */
     float[] floats(TensorScope call, IValue vector) {
         return call.floats(script.call(call, "floats", vector));
     }
@@ -474,7 +477,6 @@ final class DecoderScript {
         return call.floats(script.call(call, "step_result", step.value(), extremes.value()));
     }
 
-    /** Copies the state to the host. */
     PtNDArray[] optimizerState(TensorScope owner, OptimizerObject optimizer) {
         return owner.tensors(script.call(owner, "optimizer_state", optimizer.value()));
     }

@@ -224,19 +224,13 @@ interface IterationArguments {
      *
      * @param runs two numbers for each of {@link RowAdapters#runs}: the first row and the end
      * @param runSlots of those
-     * @param quantized slot of the trainee over quantized weights that the window's rows use; empty if they use none
+     * @param own slot of the trainee with weights of its own that the window's rows use; empty if they use none
      */
     record Layout(
-            long[] groups,
-            long[] chunks,
-            long[] windows,
-            long[] observed,
-            long[] runs,
-            Slots runSlots,
-            long[] quantized) {
+            long[] groups, long[] chunks, long[] windows, long[] observed, long[] runs, Slots runSlots, long[] own) {
         /** In the script's order. */
         Stream<long[]> lists() {
-            return Stream.of(groups, chunks, windows, observed, runs, runSlots.slots(), runSlots.ranks(), quantized);
+            return Stream.of(groups, chunks, windows, observed, runs, runSlots.slots(), runSlots.ranks(), own);
         }
     }
 

@@ -146,7 +146,7 @@ record IterationCall(
                         .toArray(),
                 adapters.slots(runs.stream().mapToLong(RowAdapters.Run::slot).toArray()),
                 pack.packOf(windows)
-                        .map(own -> adapters.quantized(own.adapterSlots()))
+                        .map(own -> adapters.withOwnWeights(own.adapterSlots()))
                         .orElse(new long[0]));
     }
 

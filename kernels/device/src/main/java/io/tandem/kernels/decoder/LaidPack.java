@@ -36,7 +36,7 @@ record LaidPack(int[] adapterSlots, Virtual virtual, BitSet skipped, int lowest,
      * @throws IllegalArgumentException if one of the sequences does not fit the adapters, or these do not fit each other
      */
     static LaidPack of(int[] adapterSlots, AdapterSlots adapters, int layers, int lowest, TrainingPack pack) {
-        adapters.quantized(adapterSlots);
+        adapters.withOwnWeights(adapterSlots);
         BitSet skipped = adapters.skipped(adapterSlots);
         // The last one at least, so that there is a backward pass.
         int last = skipped.previousClearBit(layers - 1);

@@ -14,6 +14,7 @@ import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.adapter.SingularValues;
+import io.tandem.kernels.adapter.SparseFactors;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.decoder.AdapterLayout.Placed;
@@ -105,6 +106,7 @@ final class LearnedPlaces {
                 quantizedParts(parameters)
                         .mapToDouble(part -> part.change().scaling())
                         .toArray(),
+                sparse(parameters),
                 half);
     }
 
@@ -133,6 +135,24 @@ final class LearnedPlaces {
                             placed.start(),
                             b,
                             b + (long) rank * own.outputs());
+                })
+                .toArray();
+    }
+
+    /** All numbers of a module come one after the other. */
+    private static long[] sparse(List<Placed> parameters) {
+        return parameters.stream()
+                .filter(placed -> placed.is(SparseFactors.U))
+                .flatMapToLong(placed -> {
+                    Part part = placed.part();
+                    SparseFactors own = (SparseFactors) part.change();
+                    return LongStream.of(
+                            part.bank(),
+                            part.column(),
+                            own.outputs(),
+                            own.change().rank(),
+                            own.pruned(),
+                            placed.start());
                 })
                 .toArray();
     }

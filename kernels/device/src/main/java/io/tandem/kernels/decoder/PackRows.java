@@ -161,7 +161,7 @@ final class PackRows {
     }
 
     /**
-     * The pack of a window's rows. One that has modules in full, learns over quantized weights or skips layers lies alone, so
+     * The pack of a window's rows. One that has modules in full, learns over weights of its own or skips layers lies alone, so
      * the first row speaks for all. Empty if there are no rows, or nothing becomes of them.
      */
     Optional<LaidPack> packOf(PackWindows windows) {

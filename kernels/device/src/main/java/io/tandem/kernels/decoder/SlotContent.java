@@ -12,7 +12,6 @@ import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Prompt;
-import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
@@ -103,7 +102,8 @@ final class SlotContent {
         return IntStream.range(0, layout.banks())
                 .boxed()
                 .flatMap(bank -> layout.parts(adapter, bank).stream())
-                .filter(part -> !(part.change() instanceof SingleWeights || part.change() instanceof QuantizedFactors))
+                .filter(part -> !(part.change() instanceof SingleWeights
+                        || part.change().ownsWeight()))
                 .sorted(Comparator.comparing(part -> !(part.change() instanceof Dora)))
                 .toList();
     }

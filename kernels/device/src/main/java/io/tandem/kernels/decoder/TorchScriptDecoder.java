@@ -221,7 +221,7 @@ public final class TorchScriptDecoder implements DeviceModel {
                 || others.stream().anyMatch(own -> goesAlone(own.adapterSlots(), own.pack()))) {
             throw new IllegalArgumentException(
                     "a pack whose adapters have modules in full or skip layers, or that learns"
-                            + " over quantized weights or from the teacher, shares no window with others");
+                            + " over weights of its own or from the teacher, shares no window with others");
         }
         lay(others, adapterSlots, next);
     }
@@ -410,9 +410,9 @@ public final class TorchScriptDecoder implements DeviceModel {
         return trainee(slot).gradients();
     }
 
-    /** See {@link Trainee#quantizedWeight}; for tests. */
-    float[] quantizedWeight(int slot, int bank) {
-        return trainee(slot).quantizedWeight(bank);
+    /** See {@link Trainee#ownWeight}; for tests. */
+    float[] ownWeight(int slot, int bank) {
+        return trainee(slot).ownWeight(bank);
     }
 
     @Override

@@ -14,6 +14,7 @@ import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.SingularValues;
+import io.tandem.kernels.adapter.SparseFactors;
 import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.adapter.learning.SensitiveWeights;
@@ -131,6 +132,7 @@ final class Trainee implements AutoCloseable {
             if (plan.sparsity() > 0) {
                 script.maskRanks(call, value, pruned(plan), LearningPlan.TEMPERATURE);
             }
+            leaveOut(call, plan.zeros());
             lanes.share(layout.banks(), this::publish);
             adapters.changed(slot);
             float[] result = script.stepResult(call, step, script.extremes(call, value));
@@ -142,6 +144,21 @@ final class Trainee implements AutoCloseable {
             script.clearBroken(call, adapters.value(), value);
             return Double.NaN;
         }
+    }
+
+    /** Counts when the trainee is published next. */
+    private void leaveOut(TensorScope call, double zeros) {
+        if (like.modules().values().stream().noneMatch(SparseFactors.class::isInstance)) {
+            return;
+        }
+        SortedMap<Site, Change> modules = new TreeMap<>(like.modules());
+        modules.replaceAll((site, change) -> change instanceof SparseFactors own ? own.with(zeros) : change);
+        like = like.with(modules);
+        long[] pruned = layout.parameters(like).stream()
+                .filter(placed -> placed.is(SparseFactors.U))
+                .mapToLong(placed -> ((SparseFactors) placed.part().change()).pruned())
+                .toArray();
+        script.pruneWeights(call, value, pruned);
     }
 
     /** See {@link io.tandem.kernels.DeviceModel#useRanks}. */
@@ -437,25 +454,29 @@ final class Trainee implements AutoCloseable {
         long copies = like.full().values().stream()
                 .mapToLong(own -> own.values().length)
                 .sum();
-        long quantized = AdapterSlots.isQuantized(like)
-                ? LongStream.range(0, layout.banks())
-                        .map(bank -> 2L * layout.inputs((int) bank) * layout.outputs((int) bank))
-                        .sum()
-                : 0;
         return MemoryPlan.trainee(like.parameters(), lanes.count(), optimizer.stateBytes())
-                .plus(MemoryPlan.fixed(fixed + copies + quantized, limits.dtype()));
+                .plus(MemoryPlan.fixed(fixed + copies + ownWeights(), limits.dtype()));
     }
 
-    /** Each bank's weight as the rows have it {@code [outputs, inputs]}, if they are quantized; for tests. */
-    float[] quantizedWeight(int bank) {
+    /** Two numbers for each of the linears', and half of one for whether it is left, which takes a byte. */
+    private long ownWeights() {
+        long numbers = LongStream.range(0, layout.banks())
+                .map(bank -> (long) layout.inputs((int) bank) * layout.outputs((int) bank))
+                .sum();
+        boolean sparse = like.modules().values().stream().anyMatch(SparseFactors.class::isInstance);
+        return AdapterSlots.ownsWeights(like) ? 2 * numbers + (sparse ? (numbers + 1) / 2 : 0) : 0;
+    }
+
+    /** Each bank's weight as the rows have it {@code [outputs, inputs]}, if they have their own; for tests. */
+    float[] ownWeight(int bank) {
         try (TensorScope call = scope.open()) {
-            return script.quantizedWeight(call, adapters.value(), slot, bank);
+            return script.ownWeight(call, adapters.value(), slot, bank);
         }
     }
 
     @Override
     public void close() {
-        if (AdapterSlots.isQuantized(like) || !like.full().isEmpty()) {
+        if (AdapterSlots.ownsWeights(like) || !like.full().isEmpty()) {
             adapters.release(slot);
         }
         scope.close();

@@ -18,6 +18,7 @@ import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.Scale;
+import io.tandem.kernels.adapter.SparseFactors;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.Norms;
@@ -152,12 +153,7 @@ final class AutogradReference implements AutoCloseable {
                 dtype.code()));
         for (Site site : sites()) {
             Change module = adapter.modules().get(site);
-            numbers.add(
-                    module == null
-                            ? 0
-                            : module instanceof QuantizedFactors own
-                                    ? own.factors().rank()
-                                    : module.rank());
+            numbers.add(rank(module));
         }
         for (Site site : sites()) {
             numbers.add(kind(adapter.modules().get(site)));
@@ -186,6 +182,13 @@ final class AutogradReference implements AutoCloseable {
         return numbers.stream().mapToLong(i -> i).toArray();
     }
 
+    private static int rank(@Nullable Change change) {
+        if (change instanceof SparseFactors own) {
+            return own.change().rank();
+        }
+        return change instanceof QuantizedFactors own ? own.factors().rank() : change == null ? 0 : change.rank();
+    }
+
     /** Of the change of a module, as in {@code autograd.py}. */
     private static int kind(@Nullable Change change) {
         if (change instanceof Scale scale) {
@@ -196,6 +199,9 @@ final class AutogradReference implements AutoCloseable {
         }
         if (change instanceof QuantizedFactors own) {
             return 1000 * own.bits() + own.groupSize();
+        }
+        if (change instanceof SparseFactors own) {
+            return -1 - own.pruned();
         }
         return change instanceof Dora ? 3 : change instanceof BiasedFactors ? 6 : 0;
     }

@@ -36,7 +36,8 @@ enum Form {
     HEAD,
     FULL,
     SPT,
-    L4Q;
+    L4Q,
+    PST;
 
     Adapter random(ModelConfig model, long seed) {
         return switch (this) {
@@ -58,6 +59,7 @@ enum Form {
             case FULL -> TinyAdapters.full(DORA.random(model, seed), model, EnumSet.allOf(FullModule.class), seed);
             case SPT -> TinyAdapters.singleWeights(model, 5, seed);
             case L4Q -> TinyAdapters.quantized(model, 3, 4, 4, seed);
+            case PST -> TinyAdapters.sparse(model, 3, 0.6, seed);
         };
     }
 
@@ -65,9 +67,14 @@ enum Form {
         return TinyAdapters.bottlenecks(model, new Bottleneck.Kind(input, function, 0.7), 5, seed);
     }
 
+    /** Whether what comes of it is no adapter. */
+    boolean makesBase() {
+        return this == L4Q || this == PST;
+    }
+
     /** Forms of adapters that answer requests. */
     static Form[] served() {
-        return Arrays.stream(values()).filter(form -> form != L4Q).toArray(Form[]::new);
+        return Arrays.stream(values()).filter(form -> !form.makesBase()).toArray(Form[]::new);
     }
 
     /** What it learns on from, of what was kept. */
@@ -80,7 +87,7 @@ enum Form {
             case INCRELORA, TRIADAPT ->
                 CoreReference.resumed(
                         random(TinyModel.of(TinyModel.Variant.BIASES, 1).config(), 1), state);
-            case LORA, IA3, DORA, PROMPT, PREFIX, BIASED, SERIES, PARALLEL, SUM, HEAD, FULL, SPT, L4Q -> kept;
+            case LORA, IA3, DORA, PROMPT, PREFIX, BIASED, SERIES, PARALLEL, SUM, HEAD, FULL, SPT, L4Q, PST -> kept;
         };
     }
 

@@ -205,7 +205,7 @@ class LearningPlanTest {
     @EnumSource(
             value = Form.class,
             mode = Mode.EXCLUDE,
-            names = {"PROMPT", "PREFIX", "INCRELORA", "TRIADAPT", "HEAD", "FULL", "L4Q"})
+            names = {"PROMPT", "PREFIX", "INCRELORA", "TRIADAPT", "HEAD", "FULL", "L4Q", "PST"})
     void aSuppressedLayerChangesAQuarter(Form form) throws IOException {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
         Adapter adapter = form.random(tiny.config(), random.nextLong());

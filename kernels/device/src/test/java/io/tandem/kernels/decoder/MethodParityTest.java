@@ -106,6 +106,9 @@ class MethodParityTest {
         "L4Q, LLAMA, KEEP",
         "L4Q, BIASES, RECOMPUTE",
         "L4Q, QWEN3, INT8",
+        "PST, LLAMA, KEEP",
+        "PST, BIASES, RECOMPUTE",
+        "PST, QWEN3, INT8",
     })
     void gradientsEqualAutogradsForRandomWindows(Form form, TinyModel.Variant variant, Stash stash) throws IOException {
         TinyModel tiny = TinyModel.of(variant, random.nextLong());
@@ -314,7 +317,7 @@ class MethodParityTest {
     @ParameterizedTest
     @EnumSource(
             mode = EnumSource.Mode.EXCLUDE,
-            names = {"PROMPT", "PREFIX", "INCRELORA", "L4Q"})
+            names = {"PROMPT", "PREFIX", "INCRELORA", "L4Q", "PST"})
     void aBatchUsesWhatATraineeHasLearnedLast(Form form) throws IOException {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
         Adapter initial = form.random(tiny.config(), random.nextLong());

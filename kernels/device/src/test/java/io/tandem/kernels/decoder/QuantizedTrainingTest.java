@@ -19,10 +19,10 @@ import io.tandem.kernels.adapter.QuantizedConfig;
 import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.method.BaseWeights;
 import io.tandem.kernels.adapter.method.L4qMethod;
+import io.tandem.kernels.made.NewBase;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
-import io.tandem.kernels.quantized.QuantizedBase;
 import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyAdapters;
@@ -114,7 +114,7 @@ class QuantizedTrainingTest {
             losses = losses(device, measured, SLOT);
         }
         Path made = Files.createDirectories(directory.resolve("made"));
-        new QuantizedBase(ModelSource.open(files), weights, trained).write(made, model);
+        NewBase.of(ModelSource.open(files), weights, trained).write(made, model);
         try (TorchScriptDecoder device = load(made, limits)) {
             double[] served = losses(device, measured);
             for (int i = 0; i < served.length; i++) {
@@ -131,7 +131,7 @@ class QuantizedTrainingTest {
     private void compareWeights(TorchScriptDecoder device, Adapter trained, BaseWeights weights, KernelsConfig limits) {
         AdapterLayout layout = new AdapterLayout(model);
         for (int bank = 0; bank < layout.banks(); bank++) {
-            float[] found = device.quantizedWeight(SLOT, bank);
+            float[] found = device.ownWeight(SLOT, bank);
             for (AdapterLayout.Part part : layout.parts(trained, bank)) {
                 QuantizedFactors own = (QuantizedFactors) part.change();
                 byte[] codes = own.codes(weights.of(part.site()));
@@ -189,7 +189,7 @@ class QuantizedTrainingTest {
             assertThat(device.memory().trainingBytes() - before).isEqualTo(own + 2 * 4 * model.layerParameters());
             device.closeTrainee(SLOT);
             assertThat(device.memory().trainingBytes()).isEqualTo(before);
-            assertThatThrownBy(() -> device.quantizedWeight(SLOT, 0)).isInstanceOf(IllegalStateException.class);
+            assertThatThrownBy(() -> device.ownWeight(SLOT, 0)).isInstanceOf(IllegalStateException.class);
         }
     }
 

@@ -92,7 +92,7 @@ class SideBySideTest {
         double tolerance = stash == Stash.INT8 ? GradientParityTest.INT8_RELATIVE : FLOAT32_RELATIVE;
         List<Form> forms = new ArrayList<>(List.of(Form.values()));
         forms.removeIf(form ->
-                form == Form.L4Q || !form.random(tiny.config(), 1).full().isEmpty());
+                form.makesBase() || !form.random(tiny.config(), 1).full().isEmpty());
         Collections.shuffle(forms, random);
         Adapter still = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 4, random.nextLong());
         try (TorchScriptDecoder device = Devices.load(tiny, limits(threads, stash));

@@ -191,7 +191,7 @@ class TeacherTest {
 
     private static LearningPlan taughtSkipping(SortedSet<Integer> layers) {
         SortedSet<Integer> none = new TreeSet<>();
-        return new LearningPlan(Optional.empty(), none, 0, false, true, none, layers, true, 0);
+        return new LearningPlan(Optional.empty(), none, 0, false, true, none, layers, true, 0, 0);
     }
 
     /** Trained on a slot with another adapter below. */

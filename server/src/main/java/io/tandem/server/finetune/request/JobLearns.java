@@ -12,6 +12,7 @@ import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.server.api.JsonBody;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -88,18 +89,25 @@ final class JobLearns {
      * @throws io.tandem.server.api.ApiException naming the field that is wrong
      */
     static LearningPolicy parse(JsonBody hyper, PeftMethod method) {
-        return hyper.optionalObject(FIELD)
-                .map(learns -> {
-                    LearningPolicy policy = read(learns);
-                    policy.refusal(method).ifPresent(why -> {
-                        throw hyper.invalid(FIELD, "cannot be '" + policy.name() + "' here: it " + why + ".");
-                    });
-                    if (policy.leavesTheLast()) {
-                        requireTheLast(hyper, policy.name());
-                    }
-                    return policy;
-                })
-                .orElse(LearningPolicy.EVERYTHING);
+        LearningPolicy usual = JobSparsity.policy(hyper, method);
+        LearningPolicy policy = hyper.optionalObject(FIELD)
+                .map(learns -> chosen(hyper, read(learns), usual, method))
+                .orElse(usual);
+        if (policy.leavesTheLast()) {
+            requireTheLast(hyper, policy.name());
+        }
+        return policy;
+    }
+
+    private static LearningPolicy chosen(
+            JsonBody hyper, LearningPolicy policy, LearningPolicy usual, PeftMethod method) {
+        Optional<String> why = usual == LearningPolicy.EVERYTHING
+                ? policy.refusal(method)
+                : Optional.of("is another choice than that of '" + method.name() + "'");
+        why.ifPresent(reason -> {
+            throw hyper.invalid(FIELD, "cannot be '" + policy.name() + "' here: it " + reason + ".");
+        });
+        return policy;
     }
 
     /**

@@ -8,6 +8,7 @@ import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.QuantizedConfig;
+import io.tandem.kernels.adapter.SparseConfig;
 import io.tandem.kernels.adapter.method.AloraMethod;
 import io.tandem.kernels.adapter.method.BiasedMethod;
 import io.tandem.kernels.adapter.method.BottleneckMethod;
@@ -22,6 +23,7 @@ import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.adapter.method.PrefixMethod;
 import io.tandem.kernels.adapter.method.PromptMethod;
+import io.tandem.kernels.adapter.method.PstMethod;
 import io.tandem.kernels.adapter.method.SvfitMethod;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.server.api.JsonBody;
@@ -48,11 +50,11 @@ final class JobPeft {
     private static final int MAX_INVOCATION = 1024;
     private static final int MOST_LAYERS = 1024;
     static final int MOST_RANKS = 512;
-    private static final Map<String, Double> RATES = Map.of("increlora", 5.0, "svfit", 10.0);
+    private static final Map<String, Double> RATES = Map.of("increlora", 5.0, "svfit", 10.0, PstMethod.NAME, 0.1);
 
     /** Methods whose files have no place for modules in full, or whose adapters act on a part of a text only. */
     private static final Set<String> WITHOUT_FULL =
-            Set.of("alora", "l4q", "prompt_tuning", "prefix_tuning", "bottleneck");
+            Set.of("alora", "l4q", PstMethod.NAME, "prompt_tuning", "prefix_tuning", "bottleneck");
 
     /** What all relatives of LoRA have. */
     private static final Set<String> OF_LORA =
@@ -95,7 +97,7 @@ final class JobPeft {
 
     /**
      * Factor on the learning rate of jobs that name none: where one number counts for a whole rank, it has to move further than
-     * an entry of a factor.
+     * an entry of a factor, and less far where it meets entries as large as one.
      */
     static double rate(JsonBody hyper) {
         return RATES.getOrDefault(name(hyper), 1.0);
@@ -145,6 +147,11 @@ final class JobPeft {
                 new Choice(
                         Set.of("rank", "alpha", "rslora", "target_modules", "bits", "group_size"),
                         (hyper, model) -> new L4qMethod(quantized(hyper, model))));
+        methods.put(
+                PstMethod.NAME,
+                new Choice(
+                        and(JobSparsity.FIELDS, Set.of("rank", "target_modules")),
+                        (hyper, model) -> new PstMethod(sparse(hyper, model))));
         methods.put(
                 "ia3",
                 new Choice(Set.of("target_modules", LAYERS), (hyper, model) -> new Ia3Method(ia3(hyper, model))));
@@ -229,6 +236,11 @@ final class JobPeft {
         }
         int groupSize = hyper.optionalInt("group_size", 1, 1 << 16).orElse(32);
         return new QuantizedConfig(lora(hyper, false, 4, model), bits, groupSize);
+    }
+
+    private static SparseConfig sparse(JsonBody hyper, String model) {
+        int rank = hyper.optionalInt("rank", 1, MOST_RANKS).orElse(8);
+        return new SparseConfig(rank, targets(hyper).orElseGet(LoraConfig::everyLinear), model);
     }
 
     private static Invocation invocation(JsonBody hyper) {

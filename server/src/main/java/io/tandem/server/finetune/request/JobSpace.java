@@ -87,7 +87,7 @@ final class JobSpace {
                 : asked.stream().map(JsonNode::asText).toList();
         // A search ends with an adapter.
         List<String> known = JobPeft.names().stream()
-                .filter(name -> !JobPeft.has(name, "group_size"))
+                .filter(name -> !JobPeft.has(name, "group_size") && !JobPeft.has(name, "sparsity"))
                 .toList();
         if (!known.containsAll(names)) {
             JsonBody wrong = asked.isEmpty() ? hyper : space;

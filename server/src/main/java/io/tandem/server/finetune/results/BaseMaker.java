@@ -3,7 +3,7 @@ package io.tandem.server.finetune.results;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.HeldWeights;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.quantized.QuantizedBase;
+import io.tandem.kernels.made.NewBase;
 import io.tandem.server.finetune.data.JobReaders;
 import io.tandem.server.finetune.data.TrainingSetup;
 import io.tandem.server.finetune.request.TrainingDevice;
@@ -33,8 +33,7 @@ record BaseMaker(TrainingSetup setup, JobStore jobs, JobReaders readers) {
 
     private String write(String id, Adapter trained) throws IOException {
         TrainingDevice device = setup.device();
-        QuantizedBase base =
-                new QuantizedBase(setup.files(), HeldWeights.of(setup.weights().get(), device.limits()), trained);
+        NewBase base = NewBase.of(setup.files(), HeldWeights.of(setup.weights().get(), device.limits()), trained);
         return jobs.base(id, directory -> base.write(directory, device.model()));
     }
 }

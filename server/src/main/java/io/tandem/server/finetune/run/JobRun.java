@@ -123,8 +123,10 @@ final class JobRun extends JobStay {
                 ArrayNode skipped = data.putArray("skipped_layers");
                 report.plan().skipped().forEach(skipped::add);
             }
-            if (report.plan().sparsity() > 0) {
-                data.put("sparsity", report.plan().sparsity());
+            // Of ranks or of weights; no plan has both.
+            double sparsity = report.plan().sparsity() + report.plan().zeros();
+            if (sparsity > 0) {
+                data.put("sparsity", sparsity);
             }
             say(report.step(), "training", report.scores(), data);
             number(() -> metrics.step(report));

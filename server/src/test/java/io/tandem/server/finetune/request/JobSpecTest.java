@@ -21,6 +21,7 @@ import io.tandem.kernels.adapter.learning.IstPolicy;
 import io.tandem.kernels.adapter.learning.LearningPolicy;
 import io.tandem.kernels.adapter.learning.LightPeftPolicy;
 import io.tandem.kernels.adapter.learning.PdpPolicy;
+import io.tandem.kernels.adapter.learning.PstPolicy;
 import io.tandem.kernels.adapter.learning.SptPolicy;
 import io.tandem.kernels.adapter.learning.TeacherPolicy;
 import io.tandem.kernels.adapter.method.AloraMethod;
@@ -139,7 +140,7 @@ class JobSpecTest {
                         .method()
                         .fullModules())
                 .containsExactly(FullModule.EMBED_TOKENS, FullModule.LM_HEAD);
-        for (String peft : List.of("l4q", "prompt_tuning", "prefix_tuning", "bottleneck")) {
+        for (String peft : List.of("l4q", "pst", "prompt_tuning", "prefix_tuning", "bottleneck")) {
             assertThat(catchThrowableOfType(
                             ApiException.class,
                             () -> spec("\"peft\":\"" + peft + "\",\"modules_to_save\":[\"lm_head\"]")))
@@ -171,7 +172,7 @@ class JobSpecTest {
         assertThat(catchThrowableOfType(ApiException.class, () -> spec("\"peft\":\"adalora\"")))
                 .hasMessageContaining(
                         "lora, rslora, loraplus, pissa, olora, dylora, dora, flora, increlora, triadaptlora, svfit, alora, l4q,"
-                                + " ia3, prompt_tuning, prefix_tuning, bottleneck");
+                                + " pst, ia3, prompt_tuning, prefix_tuning, bottleneck");
     }
 
     @ParameterizedTest
@@ -225,6 +226,10 @@ class JobSpecTest {
                 .isEqualTo(new LightPeftPolicy(0.75, 0.25, 0.1));
         assertThat(spec("\"learns\":{\"type\":\"spt\",\"budget\":0.5}").learning())
                 .isEqualTo(new SptPolicy(0.5));
+        assertThat(spec("\"peft\":\"pst\"").learning()).isEqualTo(new PstPolicy(0.9, 0.1, 0.3));
+        assertThat(spec("\"peft\":\"pst\",\"sparsity\":0.5,\"sparsity_warmup\":0,\"sparsity_hold\":0.2")
+                        .learning())
+                .isEqualTo(new PstPolicy(0.5, 0, 0.2));
         assertThat(spec("\"learns\":{\"type\":\"ist\"}").learning()).isEqualTo(new IstPolicy(0.25, 10));
         assertThat(spec("\"learns\":{\"type\":\"das\"}").learning()).isEqualTo(new DasPolicy(0.25, 0.3, 10));
         assertThat(spec("\"learns\":{\"type\":\"teacher\"}").learning()).isEqualTo(new TeacherPolicy(0));
@@ -245,6 +250,10 @@ class JobSpecTest {
             value = {
                 "optimizer|`\"optimizer\":\"adam\"`",
                 "learns|`\"peft\":\"l4q\",\"learns\":{\"type\":\"das\"}`",
+                "learns|`\"peft\":\"pst\",\"learns\":{\"type\":\"teacher\"}`",
+                "sparsity|`\"peft\":\"pst\",\"sparsity\":0`",
+                "sparsity_hold|`\"peft\":\"pst\",\"sparsity_hold\":0.9`",
+                "sparsity_warmup|`\"sparsity_warmup\":0.1`",
                 "optimizer|`\"optimizer\":7`",
                 "optimizer|`\"optimizer\":\"ADAMW\"`",
                 "beta1|`\"beta1\":1`",

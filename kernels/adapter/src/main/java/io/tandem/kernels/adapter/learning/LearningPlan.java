@@ -19,6 +19,7 @@ import java.util.TreeSet;
  * @param taught whether it learns what the teacher expects in place of the labels
  * @param exitWeight of a recursive model: how much it learns of that before the last loop, where tokens may leave, too; not
  *     without a teacher
+ * @param zeros of a trainee that makes weights sparse, the share of each weight that is left out once the step is made
  */
 public record LearningPlan(
         Optional<SortedSet<Integer>> layers,
@@ -29,7 +30,8 @@ public record LearningPlan(
         SortedSet<Integer> sensed,
         SortedSet<Integer> skipped,
         boolean taught,
-        double exitWeight) {
+        double exitWeight,
+        double zeros) {
     /** What is left of a suppressed layer's change. */
     public static final double SUPPRESSED = 0.25;
 
@@ -56,6 +58,9 @@ public record LearningPlan(
         if (!(sparsity >= 0 && sparsity < 1)) {
             throw new IllegalArgumentException("a sparsity of " + sparsity);
         }
+        if (!(zeros >= 0 && zeros < 1)) {
+            throw new IllegalArgumentException(zeros + " of a weight that are zero");
+        }
         if (layers.filter(Set::isEmpty).isPresent()) {
             throw new IllegalArgumentException("no layer learns");
         }
@@ -68,7 +73,21 @@ public record LearningPlan(
             boolean estimates,
             boolean updates,
             SortedSet<Integer> sensed) {
-        this(layers, suppressed, sparsity, estimates, updates, sensed, Collections.emptySortedSet(), false, 0);
+        this(layers, suppressed, sparsity, estimates, updates, sensed, Collections.emptySortedSet(), false, 0, 0);
+    }
+
+    private LearningPlan(SortedSet<Integer> skipped, boolean taught, double exitWeight, double zeros) {
+        this(
+                Optional.empty(),
+                Collections.emptySortedSet(),
+                0,
+                false,
+                true,
+                Collections.emptySortedSet(),
+                skipped,
+                taught,
+                exitWeight,
+                zeros);
     }
 
     private static SortedSet<Integer> copy(SortedSet<Integer> layers) {
@@ -88,30 +107,17 @@ public record LearningPlan(
 
     /** All learns but these layers, which are not there. */
     public static LearningPlan skipping(SortedSet<Integer> layers) {
-        return new LearningPlan(
-                Optional.empty(),
-                Collections.emptySortedSet(),
-                0,
-                false,
-                true,
-                Collections.emptySortedSet(),
-                layers,
-                false,
-                0);
+        return new LearningPlan(layers, false, 0, 0);
     }
 
     /** All learns from the teacher, and with this weight what tokens leave a recursive model early with. */
     public static LearningPlan taught(double exitWeight) {
-        return new LearningPlan(
-                Optional.empty(),
-                Collections.emptySortedSet(),
-                0,
-                false,
-                true,
-                Collections.emptySortedSet(),
-                Collections.emptySortedSet(),
-                true,
-                exitWeight);
+        return new LearningPlan(Collections.emptySortedSet(), true, exitWeight, 0);
+    }
+
+    /** All learns, and this share of each weight is left out once the step is made. */
+    public static LearningPlan leavingOut(double zeros) {
+        return new LearningPlan(Collections.emptySortedSet(), false, 0, zeros);
     }
 
     /** All learns, and this share of the ranks is on its way to be pruned. */

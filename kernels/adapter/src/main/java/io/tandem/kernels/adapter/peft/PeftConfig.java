@@ -46,6 +46,7 @@ final class PeftConfig {
             PrefixFiles.TYPE,
             SingleWeightFiles.TYPE,
             QuantizedFactorFiles.TYPE,
+            SparseFactorFiles.TYPE,
             SingleWeightFiles.WITH_FACTORS);
     private static final int MAX_INVOCATION = 1024;
     private static final int MAX_FILE_BYTES = 1 << 20;

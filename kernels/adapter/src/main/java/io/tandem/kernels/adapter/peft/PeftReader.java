@@ -13,6 +13,7 @@ import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.Scale.Side;
 import io.tandem.kernels.adapter.SingleWeights;
+import io.tandem.kernels.adapter.SparseFactors;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.weights.JsonFields;
@@ -50,6 +51,12 @@ final class PeftReader {
             QuantizedFactors.A,
             QuantizedFactors.B,
             QuantizedFactors.STEPS,
+            SparseFactors.U,
+            SparseFactors.V,
+            SparseFactors.A,
+            SparseFactors.B,
+            SparseFactors.R,
+            SparseFactors.C,
             Dora.MAGNITUDE,
             Scale.L,
             BiasedFactors.BIAS,
@@ -91,6 +98,9 @@ final class PeftReader {
         }
         if (PeftConfig.type(json).equals(QuantizedFactorFiles.TYPE)) {
             return QuantizedFactorFiles.read(json, weights(), model);
+        }
+        if (PeftConfig.type(json).equals(SparseFactorFiles.TYPE)) {
+            return SparseFactorFiles.read(json, weights(), model);
         }
         PeftConfig config = PeftConfig.read(json);
         SafetensorsFile file = weights();

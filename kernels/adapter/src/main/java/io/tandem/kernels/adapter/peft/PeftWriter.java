@@ -23,6 +23,8 @@ import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.Scale.Side;
 import io.tandem.kernels.adapter.SingleWeights;
+import io.tandem.kernels.adapter.SparseConfig;
+import io.tandem.kernels.adapter.SparseFactors;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.weights.DurableFile;
 import io.tandem.kernels.weights.SafetensorsWriter;
@@ -48,8 +50,13 @@ final class PeftWriter {
     private static final DefaultPrettyPrinter PRINTER = new DefaultPrettyPrinter()
             .withObjectIndenter(new DefaultIndenter("  ", "\n"))
             .withArrayIndenter(new DefaultIndenter("  ", "\n"));
-    private static final Set<String> VECTORS =
-            Set.of(Dora.MAGNITUDE, BiasedFactors.BIAS, Bottleneck.DOWN_BIAS, Bottleneck.UP_BIAS);
+    private static final Set<String> VECTORS = Set.of(
+            Dora.MAGNITUDE,
+            BiasedFactors.BIAS,
+            Bottleneck.DOWN_BIAS,
+            Bottleneck.UP_BIAS,
+            SparseFactors.R,
+            SparseFactors.C);
     private static final JsonMapper MAPPER = JsonMapper.builder().build();
 
     private final Adapter adapter;
@@ -74,6 +81,7 @@ final class PeftWriter {
         if (first instanceof Scale != adapter.config() instanceof Ia3Config
                 || first instanceof Bottleneck != adapter.config() instanceof BottleneckConfig
                 || first instanceof QuantizedFactors != adapter.config() instanceof QuantizedConfig
+                || first instanceof SparseFactors != adapter.config() instanceof SparseConfig
                 || (adapter.invocation().isPresent() && !(first instanceof LowRank))) {
             throw new IllegalArgumentException(
                     "an adapter cannot be saved that has " + first.form() + " and the configuration of another method");
@@ -178,6 +186,9 @@ final class PeftWriter {
         }
         if (adapter.config() instanceof QuantizedConfig config) {
             return QuantizedFactorFiles.fields(config);
+        }
+        if (adapter.config() instanceof SparseConfig config) {
+            return SparseFactorFiles.fields(config, adapter);
         }
         SortedMap<String, @Nullable Object> fields = new TreeMap<>();
         for (String key : List.of("auto_mapping", "exclude_modules", "revision")) {

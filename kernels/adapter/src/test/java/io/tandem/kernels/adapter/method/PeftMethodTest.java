@@ -20,6 +20,7 @@ import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.QuantizedConfig;
+import io.tandem.kernels.adapter.SparseConfig;
 import io.tandem.kernels.adapter.method.TriadaptloraMethod.Threshold;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
@@ -99,6 +100,10 @@ class PeftMethodTest {
         return new L4qMethod(new QuantizedConfig(new LoraConfig(RANK, 6, false, LoraConfig.everyLinear(), ""), 4, 4));
     }
 
+    private static PeftMethod pst() {
+        return new PstMethod(new SparseConfig(RANK, LoraConfig.everyLinear(), ""));
+    }
+
     private static PeftMethod prompt() {
         return new PromptMethod(new PromptConfig(RANK, "base"));
     }
@@ -111,7 +116,7 @@ class PeftMethodTest {
     static Stream<PeftMethod> seeded() {
         Kind kind = new Kind(Input.STREAM, Function.RELU, 4);
         BottleneckConfig config = new BottleneckConfig(RANK, kind, BottleneckConfig.blocks(), "base");
-        return Stream.concat(withFactors(), Stream.of(new BottleneckMethod(config), l4q()));
+        return Stream.concat(withFactors(), Stream.of(new BottleneckMethod(config), l4q(), pst()));
     }
 
     static Stream<PeftMethod> withFactors() {

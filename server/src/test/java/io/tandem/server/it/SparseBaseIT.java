@@ -1,0 +1,215 @@
+package io.tandem.server.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.peft.PeftFormat;
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.source.ModelSource;
+import io.tandem.kernels.testing.TinyAdapters;
+import io.tandem.kernels.testing.TinyModel;
+import io.tandem.kernels.weights.Checkpoint;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.assertj.core.data.Offset;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** PST as a job: the sparse base model that comes of it, and what it is worth. */
+class SparseBaseIT {
+    private static final String JOBS = "/v1/fine_tuning/jobs";
+    private static final int WINDOW = 24;
+    private static final ModelConfig MODEL =
+            TinyModel.of(TinyModel.Variant.LLAMA, 1).config();
+    private static final String SETTINGS =
+            "\"peft\":\"pst\",\"rank\":4,\"sparsity\":0.6,\"n_epochs\":6,\"batch_size\":4,"
+                    + "\"learning_rate\":0.003,\"checkpoint_every\":5";
+
+    @TempDir
+    private Path directory;
+
+    private RunningServer server;
+    private JobClient jobs;
+
+    @BeforeEach
+    void start() throws Exception {
+        server = RunningServer.start(directory, WINDOW);
+        jobs = new JobClient(server);
+    }
+
+    @AfterEach
+    void stop() {
+        server.close();
+    }
+
+    private HttpResponse<String> create(RunningServer on, String settings) throws Exception {
+        String file = on.upload("train.jsonl", TrainingFiles.chats(40));
+        return on.post(
+                JOBS,
+                "{\"model\":\"" + model(on) + "\",\"seed\":5,\"training_file\":\"" + file + "\",\"validation_file\":\""
+                        + file + "\",\"hyperparameters\":{" + settings + "}}");
+    }
+
+    private static String model(RunningServer on) throws Exception {
+        return on.json(on.get("/v1/models")).path("data").path(0).path("id").asText();
+    }
+
+    private String id(RunningServer on, String settings) throws Exception {
+        return on.json(create(on, settings)).path("id").asText();
+    }
+
+    private static List<Double> validLosses(RunningServer on, String id) throws Exception {
+        return new JobClient(on)
+                .events(id).stream()
+                        .map(event -> event.path("data").path("full_valid_loss"))
+                        .filter(JsonNode::isNumber)
+                        .map(JsonNode::asDouble)
+                        .toList();
+    }
+
+    private Path base(JsonNode job) {
+        return directory.resolve("data").resolve(job.path("fine_tuned_base").asText());
+    }
+
+    private static String text(RunningServer on) throws Exception {
+        return on.json(on.post(
+                        "/v1/completions",
+                        "{\"model\":\"" + model(on) + "\",\"prompt\":\"what is\",\"max_tokens\":8,\"temperature\":0}"))
+                .path("choices")
+                .path(0)
+                .path("text")
+                .asText();
+    }
+
+    /** Every linear of the layers has the zeros that were asked for, and nothing else has any. */
+    private static void requireSparse(Path base, double sparsity) {
+        Checkpoint weights = ModelSource.open(base).weights();
+        for (Site site : Site.all(MODEL)) {
+            float[] weight = weights.floats(site + ".weight");
+            assertThat(zeros(weight)).as("%s", site).isEqualTo((int) (sparsity * weight.length));
+        }
+        assertThat(zeros(weights.floats("model.embed_tokens.weight"))).isZero();
+    }
+
+    private static int zeros(float[] weight) {
+        int zeros = 0;
+        for (float value : weight) {
+            zeros += value == 0 ? 1 : 0;
+        }
+        return zeros;
+    }
+
+    @Test
+    void theBaseIsSparseAndServesWhatTheJobMeasured() throws Exception {
+        String before = text(server);
+        String id = id(server, SETTINGS);
+        jobs.awaitMessage(id, "Step 10/60");
+        assertThat(text(server)).as("beside the job").isEqualTo(before);
+        JsonNode job = jobs.succeeded(id);
+        assertThat(job.path("fine_tuned_model").isNull()).isTrue();
+        List<Double> losses = validLosses(server, id);
+        assertThat(losses.get(losses.size() - 1)).isLessThan(losses.get(0) / 2);
+        requireSparse(base(job), 0.6);
+        List<Double> sparsities = jobs.events(id).stream()
+                .map(event -> event.path("data").path("sparsity"))
+                .filter(JsonNode::isNumber)
+                .map(JsonNode::asDouble)
+                .toList();
+        assertThat(sparsities)
+                .as("those of steps 7 to 60")
+                .hasSize(54)
+                .contains(0.6)
+                .allMatch(share -> share <= 0.6);
+        assertThat(base(job).resolve("tokenizer.json")).exists();
+
+        try (RunningServer served = RunningServer.start(directory.resolve("second"), base(job))) {
+            assertThat(text(served)).isNotEmpty();
+            // The first thing that a job tells is the loss of its base.
+            String measuring = id(served, "\"n_epochs\":1,\"batch_size\":40");
+            new JobClient(served).succeeded(measuring);
+            assertThat(validLosses(served, measuring).get(0))
+                    .isCloseTo(losses.get(losses.size() - 1), Offset.offset(1e-5));
+        }
+    }
+
+    /** Neither a pause nor a killed server changes the files, though weights get sparser all the time. */
+    @Test
+    void pausesRestartsAndKillsLeaveNoTrace() throws Exception {
+        byte[] whole = weights(jobs.succeeded(id(server, SETTINGS)));
+        String id = id(server, SETTINGS);
+        jobs.awaitMessage(id, "Step 10/60");
+        server.json(server.post(JOBS + "/" + id + "/pause", "{}"));
+        jobs.awaitMessage(id, "is paused after step");
+        stop();
+        try (ServerProcess killed = ServerProcess.start(directory, WINDOW, 1)) {
+            killed.post(JOBS + "/" + id + "/resume");
+            while (!killed.get(JOBS + "/" + id + "/events?limit=1000").contains("Step 20/60")) {
+                Thread.sleep(5);
+            }
+        }
+        start();
+        JsonNode other = jobs.succeeded(id);
+        assertThat(jobs.events(id))
+                .extracting(event -> event.path("message").asText())
+                .anyMatch(message -> message.contains("goes on after step"));
+        assertThat(weights(other)).isEqualTo(whole);
+        assertThat(server.json(server.get(JOBS + "/" + id + "/checkpoints")).path("data"))
+                .as("none can be called")
+                .isEmpty();
+    }
+
+    private byte[] weights(JsonNode job) throws Exception {
+        return Files.readAllBytes(base(job).resolve("model.safetensors"));
+    }
+
+    @Test
+    void aCheckpointIsNoAdapter() throws Exception {
+        PeftFormat.write(directory.resolve("import/s"), TinyAdapters.sparse(MODEL, 3, 0.5, 1));
+        HttpResponse<String> refused =
+                server.post("/v1/load_lora_adapter", "{\"lora_name\":\"s\",\"lora_path\":\"s\"}");
+        assertThat(refused.statusCode()).isEqualTo(400);
+        assertThat(refused.body()).contains("is a checkpoint of training over sparse weights (PST)");
+        assertThat(text(server)).as("the engine runs").isNotEmpty();
+    }
+
+    @Test
+    void whatCannotBeIsRefusedByName() throws Exception {
+        refused(SETTINGS + ",\"alpha\":2", "alpha", "is not a setting of the method 'pst'");
+        refused(SETTINGS + ",\"layers\":[0]", "layers", "is not a setting of the method 'pst'");
+        refused(SETTINGS.replace("0.6", "1"), "sparsity", "0.01");
+        refused(SETTINGS + ",\"sparsity_warmup\":0.5,\"sparsity_hold\":0.5", "sparsity_hold", "less than 1");
+        refused(SETTINGS + ",\"keep_best\":true,\"eval_every\":5", "keep_best", "only after the last step");
+        refused(
+                SETTINGS + ",\"early_stopping_patience\":2,\"eval_every\":5",
+                "early_stopping_patience",
+                "only after the last step");
+        for (String learns : List.of("ist", "pdp", "spt", "das", "light_peft", "teacher")) {
+            refused(
+                    SETTINGS + ",\"learns\":{\"type\":\"" + learns + "\"}",
+                    "learns",
+                    "another choice than that of 'pst'");
+        }
+        refused(SETTINGS + ",\"under\":[\"a\"]", "under", "of which a base model comes");
+        refused(SETTINGS + ",\"controls\":{\"a\":\"b\"}", "controls", "of which a base model comes");
+        refused(SETTINGS + ",\"modules_to_save\":[\"lm_head\"]", "modules_to_save", "is not a setting");
+        refused("\"sparsity\":0.5", "sparsity", "is not a setting of the method 'lora'");
+        String file = server.upload("train.jsonl", TrainingFiles.chats(4));
+        HttpResponse<String> search = server.post(
+                JOBS,
+                "{\"model\":\"tiny\",\"training_file\":\"" + file + "\",\"validation_file\":\"" + file
+                        + "\",\"method\":{\"type\":\"search\",\"search\":{\"hyperparameters\":{\"peft\":\"pst\"}}}}");
+        assertThat(search.statusCode()).isEqualTo(400);
+        assertThat(search.body()).contains("peft", "of a search must be among");
+    }
+
+    private void refused(String settings, String field, String why) throws Exception {
+        HttpResponse<String> refused = create(server, settings);
+        assertThat(refused.statusCode()).as(refused.body()).isEqualTo(400);
+        assertThat(refused.body()).contains(why).contains(field);
+    }
+}
