@@ -26,7 +26,10 @@ final class Stores implements AutoCloseable {
         Path directory = Leftovers.directory("tandem-stores");
         TestPostgres postgres = TestPostgres.start(directory.resolve("postgres"));
         try {
-            return new Stores(directory, postgres, TestS3.start(Files.createDirectory(directory.resolve("s3"))));
+            TestS3 s3 = TestS3.start(Files.createDirectory(directory.resolve("s3")));
+            // PostgreSQL ends with this process by itself.
+            Runtime.getRuntime().addShutdownHook(new Thread(s3::kill, "s3"));
+            return new Stores(directory, postgres, s3);
         } catch (IOException e) {
             postgres.close();
             throw e;

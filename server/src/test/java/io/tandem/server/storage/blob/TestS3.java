@@ -55,11 +55,17 @@ public final class TestS3 implements AutoCloseable {
                         "jclouds.identity=any",
                         "jclouds.credential=any",
                         "jclouds.filesystem.basedir=" + directory.resolve("objects")));
+        Path logging = Files.writeString(
+                directory.resolve("logback.xml"),
+                "<configuration><appender name='out' class='ch.qos.logback.core.ConsoleAppender'><encoder>"
+                        + "<pattern>%d %-5level %logger - %msg%n</pattern></encoder></appender>"
+                        + "<root level='WARN'><appender-ref ref='out'/></root></configuration>");
         Process process = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "-XX:TieredStopAtLevel=1",
                         "-XX:+UseSerialGC",
                         "-Xmx256m",
+                        "-Dlogback.configurationFile=" + logging,
                         "-cp",
                         libraries(),
                         "org.gaul.s3proxy.Main",
