@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tandem.kernels.HeldWeights;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.LoadProgress;
+import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.Stash;
@@ -210,6 +211,10 @@ class SparseTrainingTest {
             device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
             long own = (4 + 4 + 8) * adapter.parameters();
             assertThat(device.memory().trainingBytes() - before).isEqualTo(own + 10 * model.layerParameters());
+            PstMethod method = new PstMethod(new SparseConfig(3, LoraConfig.everyLinear(), ""));
+            assertThat(MemoryPlan.fixed(method.fixed(model), Dtype.FLOAT32).total())
+                    .as("what is planned before a job")
+                    .isEqualTo(10 * model.layerParameters());
             device.closeTrainee(SLOT);
             assertThat(device.memory().trainingBytes()).isEqualTo(before);
             assertThatThrownBy(() -> device.ownWeight(SLOT, 0)).isInstanceOf(IllegalStateException.class);
