@@ -27,16 +27,14 @@ def new(model: __torch__.tandem.model.Model) -> __torch__.tandem.loops.Passage:
   nothing = torch.empty([0, model.shape.hidden], dtype=model.embedding.dtype, device=model.embedding.device)
   return __torch__.tandem.loops.Passage(nothing)
 
-# rows: of the last call's, or behind those of cache.held; empty if all of the former go on
+# rows: of the last call's, or behind those of cache.held
 def select(self: __torch__.tandem.loops.Passage, cache: __torch__.tandem.cache.Cache, rows: List[int]) -> Tensor:
-  if len(rows) == 0:
-    return self.x
   source = self.x if max(rows) < self.x.size(0) else torch.cat([self.x, cache.held])
   return torch.index_select(source, 0, torch.tensor(rows, dtype=4, device=source.device))
 
 # numbers, ..., exits: as in iteration.forward, of the rows that go on. layers: the first of the loop's, and the end;
-# rows: as in select. held: those of them that have left but are in a segment with others that have not; they stay what
-# they are.
+# rows: as in select, none in the first loop. held: those of them that have left but are in a segment with others that
+# have not; they stay what they are.
 # Returns, of rows that may leave, what iteration.draw does and how likely the most likely token is [S] float32, nothing
 # if there are none; after the last loop what iteration.results does.
 def forward_(self: __torch__.tandem.loops.Passage, model: __torch__.tandem.model.Model,

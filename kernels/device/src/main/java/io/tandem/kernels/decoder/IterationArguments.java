@@ -88,7 +88,7 @@ interface IterationArguments {
      *
      * @param layers the first one, and the end
      * @param rows which of the last call's rows go on, and behind those, by slot, rows that are kept since earlier iterations;
-     *     empty if the former go on as they are
+     *     empty in the first loop
      * @param held those that stay what they are
      */
     record Loop(long[] layers, long[] rows, long[] held) implements Arguments {

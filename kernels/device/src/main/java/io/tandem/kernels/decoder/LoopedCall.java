@@ -103,7 +103,7 @@ record LoopedCall(IterationCall call, int lane, int capacity, int maxVirtual) {
         int block = call.config().blockLayers();
         long[] layers = {(long) block * (loop - 1), (long) block * loop};
         List<SinglesObject> singles = call.adapters().singles(lane, loop, group.rows);
-        long[] kept = loop == 1 || group == last ? new long[0] : places(last, group);
+        long[] kept = loop == 1 ? new long[0] : places(last, group);
         Loop own = new Loop(layers, kept, held(group));
         return IntBuffer.wrap(call.scope()
                 .ints(loops().iterateLoop(call.scope(), passage, call.places().with(singles), inputs, own)));
@@ -144,10 +144,10 @@ record LoopedCall(IterationCall call, int lane, int capacity, int maxVirtual) {
         if (over.isEmpty()) {
             return;
         }
-        Group left = new Group(over, depth(over, PackWindows.NONE));
+        Group leaving = new Group(over, depth(over, PackWindows.NONE));
         List<Segment> silent = over.stream().map(LoopedSegment::silent).toList();
-        Inputs inputs = call.inputs(left.rows, call.sampling(silent, left.rows), new long[0]);
-        List<SinglesObject> singles = call.adapters().singles(lane, count() + loop, left.rows);
+        Inputs inputs = call.inputs(leaving.rows, call.sampling(silent, leaving.rows), new long[0]);
+        List<SinglesObject> singles = call.adapters().singles(lane, count() + loop, leaving.rows);
         int first = call.config().blockLayers() * loop;
         loops().leave(
                         call.scope(),
@@ -155,25 +155,26 @@ record LoopedCall(IterationCall call, int lane, int capacity, int maxVirtual) {
                         call.places().model(),
                         call.places().cache(),
                         call.places().adapters(),
-                        Leaving.of(singles, inputs, first, places(group, left)));
+                        Leaving.of(singles, inputs, first, places(group, leaving)));
     }
 
-    /** Where rows were among others, or, behind those, the slots where they are kept. */
-    private static long[] places(Group last, Group group) {
-        RowEncoder before = last.rows.all();
-        RowEncoder after = group.rows.all();
-        return IntStream.range(0, after.tokens.length)
-                .mapToLong(row -> {
-                    int owner = after.owners[row];
+    /** Where the rows of a group are among those that came before, or, behind these, the slots where they are kept. */
+    private static long[] places(Group before, Group after) {
+        RowEncoder old = before.rows.all();
+        RowEncoder rows = after.rows.all();
+        return IntStream.range(0, rows.tokens.length)
+                .map(row -> {
+                    int owner = rows.owners[row];
                     if (owner == RowEncoder.WINDOW) {
-                        return before.inferenceRows + row - after.inferenceRows;
+                        return old.inferenceRows + row - rows.inferenceRows;
                     }
-                    LoopedSegment segment = group.segments.get(owner);
-                    int place = last.segments.indexOf(segment);
+                    LoopedSegment segment = after.segments.get(owner);
+                    int place = before.segments.indexOf(segment);
                     return place < 0
-                            ? before.tokens.length + segment.segment().kvSlot()
-                            : before.firstRow(place) + row - after.firstRow(owner);
+                            ? old.tokens.length + segment.segment().kvSlot()
+                            : old.firstRow(place) + row - rows.firstRow(owner);
                 })
+                .asLongStream()
                 .toArray();
     }
 }
