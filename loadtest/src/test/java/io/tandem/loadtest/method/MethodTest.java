@@ -69,7 +69,7 @@ class MethodTest {
     @Test
     void methodsThatMakeBaseModelsAreKnown() throws Exception {
         assertThat(Method.named(Set.of()).stream().filter(Method::makesBase).map(Method::name))
-                .containsExactly("l4q", "pst");
+                .containsExactly("l4q", "pst", "pst sparsity 0.5");
         String described = Files.readString(JOBS);
         assertThat(described).contains("of l4q and pst a base model comes");
     }
