@@ -58,7 +58,7 @@ class SideBySideTest {
     private final Random random = seeded.random();
 
     private static KernelsConfig limits(int threads, Stash stash) {
-        return new KernelsConfig(Dtype.FLOAT32, Forms.standard(Dtype.FLOAT32), threads, 6, 96, 256, 6, 8, 256, stash);
+        return new KernelsConfig(Dtype.FLOAT32, Forms.standard(Dtype.FLOAT32), threads, 6, 96, 256, 7, 8, 256, stash);
     }
 
     private static TrainingPack pack(Random random, TinyModel tiny, Adapter adapter, int... lengths) {
@@ -307,17 +307,18 @@ class SideBySideTest {
             device.openTrainee(4, Form.L4Q.random(tiny.config(), random.nextLong()), OptimizerConfig.DEFAULT);
             device.putAdapter(
                     5, Form.IA3.random(tiny.config(), random.nextLong()).skipping(Set.of(1)));
+            device.openTrainee(6, Form.PST.random(tiny.config(), random.nextLong()), OptimizerConfig.DEFAULT);
             device.beginPack(new int[] {0}, pack);
-            for (int[] slots : new int[][] {{2}, {3, 1}, {4}, {5, 1}}) {
+            for (int[] slots : new int[][] {{2}, {3, 1}, {4}, {5, 1}, {6}}) {
                 assertThatThrownBy(() -> device.joinPack(slots, pack))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessage(
-                                "a pack whose adapters have modules in full or skip layers, or that learns over quantized"
-                                        + " weights or from the teacher, shares no window with others");
+                                "a pack whose adapters have modules in full or skip layers, or that learns over weights"
+                                        + " of its own or from the teacher, shares no window with others");
             }
             device.joinPack(new int[] {1}, pack);
             assertThat(device.packProgress().rows()).isEqualTo(18);
-            for (int alone : new int[] {2, 4}) {
+            for (int alone : new int[] {2, 4, 6}) {
                 device.beginPack(new int[] {alone}, pack);
                 assertThatThrownBy(() -> device.joinPack(new int[] {0}, pack))
                         .isInstanceOf(IllegalArgumentException.class);

@@ -64,7 +64,7 @@ class TogetherTest {
     @ParameterizedTest
     @EnumSource(
             mode = EnumSource.Mode.EXCLUDE,
-            names = {"PROMPT", "PREFIX", "L4Q"})
+            names = {"PROMPT", "PREFIX", "L4Q", "PST"})
     void adaptersOfEveryForm(Form form) throws IOException {
         try (TorchScriptDecoder device =
                 load(Devices.limits(Dtype.FLOAT32, 128, Stash.KEEP).withFullModules(4))) {
