@@ -81,7 +81,7 @@ class JobServiceTest {
         assertThat(bench.library.names())
                 .containsExactly(job.path("fine_tuned_model").asText());
         assertThat(bench.said(id, "warn"))
-                .anyMatch(message -> message.contains("no result file"))
+                .anyMatch(message -> message.startsWith("Result files are missing"))
                 .noneMatch(message -> message.contains(root.toString()));
     }
 

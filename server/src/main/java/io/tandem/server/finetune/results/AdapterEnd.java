@@ -17,7 +17,7 @@ record AdapterEnd(JobBook book, JobResults results, Succeeded outcome, List<Adap
     @Override
     public String keep(ObjectNode job) throws IOException {
         String name = results.succeed(job, outcome, under);
-        new StepTable(book, results).keep(job);
+        new Reports(book).keep(job, () -> results.table(job, book.now()));
         String early = outcome.stoppedEarly() ? "; it ended early because the validation loss fell no more" : "";
         return "The job has succeeded; the new model is '" + name + "', as it was after step " + outcome.step() + early
                 + ".";

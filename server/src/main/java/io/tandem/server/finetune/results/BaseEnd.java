@@ -19,7 +19,7 @@ record BaseEnd(JobBook book, JobResults results, String place, int step) impleme
     @Override
     public String keep(ObjectNode job) throws IOException {
         job.put("fine_tuned_base", place);
-        new StepTable(book, results).keep(job);
+        new Reports(book).keep(job, () -> results.table(job, book.now()));
         return "The job has succeeded; the new base model is in " + place
                 + (place.contains(":") ? "" : " of the data directory") + ", as it was after step " + step
                 + ". Serve it"

@@ -26,19 +26,13 @@ record DistillEnd(
         String name = results.succeed(job, JobEnds.outcome(last), under);
         // It may have come so far before.
         job.putArray("result_files");
-        keepTables(job);
+        new Reports(book).keep(job, () -> {
+            results.table(job, book.now());
+            results.file(job, distilled.table(), DistilledFile.TABLE, book.now());
+        });
         String file = results.distilled(job, distilled, book.now());
         return "The job has succeeded; the new model is '" + name + "', and " + file + " has " + distilled.kept()
                 + " of the " + distilled.of()
                 + (distilled.written().isPresent() ? " new examples that it wrote." : " examples.");
-    }
-
-    private void keepTables(ObjectNode job) {
-        try {
-            results.table(job, book.now());
-            results.file(job, distilled.table(), DistilledFile.TABLE, book.now());
-        } catch (IOException e) {
-            book.sayFilesMissing(job, e);
-        }
     }
 }

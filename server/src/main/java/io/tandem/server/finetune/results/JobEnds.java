@@ -119,7 +119,7 @@ public final class JobEnds {
             if (e instanceof IOException) {
                 book.pauseUnwritten(job, end.what() + " could not be written: " + DiskFailure.reason(e));
             } else {
-                book.end(job, JobObject.FAILED, "the adapter cannot be published: " + JobBook.why(e));
+                book.end(job, JobObject.FAILED, end.what() + " cannot be used: " + JobBook.why(e));
             }
         }
     }

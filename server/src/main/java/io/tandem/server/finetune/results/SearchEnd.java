@@ -24,7 +24,12 @@ record SearchEnd(JobBook book, JobResults results, List<Trial> trials, Trial bes
         Adapter adapter = results.trialAdapter(job, best.number(), evaluation.steps());
         Succeeded outcome = new Succeeded(adapter, evaluation.steps(), false);
         String name = results.succeed(job, outcome, results.frozen(job).under());
-        keepTables(job);
+        // It may have come so far before.
+        job.putArray("result_files");
+        new Reports(book).keep(job, () -> {
+            results.file(job, "trials.csv", SearchTable.csv(trials), book.now());
+            results.file(job, "pareto.svg", FrontFigure.svg(trials), book.now());
+        });
         return String.format(
                 Locale.ROOT,
                 "The search has ended; the new model is '%s', trial %d (%s) after step %d with validation loss %.4f.",
@@ -33,14 +38,5 @@ record SearchEnd(JobBook book, JobResults results, List<Trial> trials, Trial bes
                 best.configuration(),
                 evaluation.steps(),
                 evaluation.loss().orElseThrow());
-    }
-
-    private void keepTables(ObjectNode job) {
-        try {
-            results.file(job, "trials.csv", SearchTable.csv(trials), book.now());
-            results.file(job, "pareto.svg", FrontFigure.svg(trials), book.now());
-        } catch (IOException e) {
-            book.sayFilesMissing(job, e);
-        }
     }
 }

@@ -118,12 +118,6 @@ public final class JobBook {
         say(job, "error", what + ". The job is paused; resume it when the server's disk has room.");
     }
 
-    /** Says that files for people are missing, which is no reason to fail: what the job has learned is there. */
-    public void sayFilesMissing(ObjectNode job, IOException cause) {
-        LOG.warn("result files of job {} are missing", JobObject.id(job), cause);
-        say(job, "warn", "Result files are missing, they could not be kept: " + DiskFailure.reason(cause) + ".");
-    }
-
     /** Ends a job; nothing changes it any more. */
     public void end(ObjectNode job, String status, String message) {
         JobObject.end(job, status, message, now());

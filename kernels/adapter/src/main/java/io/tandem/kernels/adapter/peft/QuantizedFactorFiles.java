@@ -11,14 +11,10 @@ import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.weights.JsonFields;
 import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.kernels.weights.SafetensorsFile;
-import io.tandem.kernels.weights.TensorEntry;
-import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.Map;
-import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,14 +27,28 @@ final class QuantizedFactorFiles {
     private static final int MAX_RANK = 1 << 20;
     private static final double MAX_ALPHA = 1e9;
 
+    private final ModuleTensors tensors;
     private final JsonFields json;
-    private final SafetensorsFile file;
     private final ModelConfig model;
+    private final int bits;
+    private final int group;
+    private final LoraConfig lora;
 
     private QuantizedFactorFiles(JsonFields json, SafetensorsFile file, ModelConfig model) {
+        this.tensors = new ModuleTensors(json, file, TYPE);
         this.json = json;
-        this.file = file;
         this.model = model;
+        this.bits = json.integer("bits", 4, 8);
+        if (bits != 4 && bits != 8) {
+            throw json.refuse("bits", "4 or 8");
+        }
+        this.group = json.integer("group_size", 1, MAX_RANK);
+        this.lora = new LoraConfig(
+                json.integer("r", 1, MAX_RANK),
+                json.number("lora_alpha", -MAX_ALPHA, MAX_ALPHA, 8),
+                json.bool("use_rslora", false),
+                EnumSet.allOf(TargetModule.class),
+                PeftConfig.baseModel(json));
     }
 
     /** @throws ModelFormatException if something does not fit */
@@ -47,63 +57,23 @@ final class QuantizedFactorFiles {
     }
 
     private Adapter read() {
-        int bits = json.integer("bits", 4, 8);
-        int group = json.integer("group_size", 1, MAX_RANK);
-        if (bits != 4 && bits != 8) {
-            throw json.refuse("bits", "4 or 8");
-        }
-        int rank = json.integer("r", 1, MAX_RANK);
-        double alpha = json.number("lora_alpha", -MAX_ALPHA, MAX_ALPHA, 8);
-        Map<Site, QuantizedFactors> modules = new TreeMap<>();
-        Set<TargetModule> targets = EnumSet.noneOf(TargetModule.class);
-        Set<String> left = new TreeSet<>(file.names());
-        LoraConfig all =
-                new LoraConfig(rank, alpha, json.bool("use_rslora", false), EnumSet.allOf(TargetModule.class), "");
-        for (Site site : Site.all(model)) {
-            if (left.contains(PeftReader.tensor(site, QuantizedFactors.A))) {
-                modules.put(site, module(site, rank, bits, group, all.scaling(rank), left));
-                targets.add(site.module());
-            }
-        }
-        if (modules.isEmpty() || !left.isEmpty()) {
-            String why = modules.isEmpty()
-                    ? "changes no module of the model"
-                    : "has " + left.iterator().next();
-            throw json.refuse("peft_type", TYPE + " with tensors of the model's linears, but the file " + why);
-        }
-        LoraConfig lora = new LoraConfig(rank, alpha, all.rankStabilized(), targets, PeftConfig.baseModel(json));
-        return new Adapter(new QuantizedConfig(lora, bits, group), modules);
+        Map<Site, QuantizedFactors> modules = tensors.read(model, QuantizedFactors.A, this::module);
+        LoraConfig own = new LoraConfig(
+                lora.rank(), lora.alpha(), lora.rankStabilized(), ModuleTensors.targets(modules), lora.baseModel());
+        return new Adapter(new QuantizedConfig(own, bits, group), modules);
     }
 
-    private QuantizedFactors module(Site site, int rank, int bits, int group, double scaling, Set<String> left) {
+    private QuantizedFactors module(Site site) {
         int inputs = site.module().inputs(model);
         int outputs = site.module().outputs(model);
         if (inputs % group != 0) {
             throw json.refuse("group_size", "a divisor of the " + inputs + " inputs of " + site);
         }
-        float[] a = floats(site, QuantizedFactors.A, left, rank, inputs);
-        float[] b = floats(site, QuantizedFactors.B, left, outputs, rank);
-        float[] steps = floats(site, QuantizedFactors.STEPS, left, outputs, inputs / group);
-        return new QuantizedFactors(new LowRank(rank, inputs, outputs, a, b, scaling), bits, group, steps);
-    }
-
-    private float[] floats(Site site, String parameter, Set<String> left, long... shape) {
-        String name = PeftReader.tensor(site, parameter);
-        TensorEntry entry = file.entry(name);
-        if (!Arrays.equals(entry.shape(), shape)) {
-            throw json.refuse(
-                    "peft_type",
-                    TYPE + " with " + name + " of shape " + Arrays.toString(shape) + ", not "
-                            + Arrays.toString(entry.shape()));
-        }
-        float[] values = file.floats(name);
-        for (float value : values) {
-            if (!Float.isFinite(value)) {
-                throw json.refuse("peft_type", TYPE + " with finite numbers in " + name);
-            }
-        }
-        left.remove(name);
-        return values;
+        int rank = lora.rank();
+        float[] a = tensors.take(site, QuantizedFactors.A, rank, inputs);
+        float[] b = tensors.take(site, QuantizedFactors.B, outputs, rank);
+        float[] steps = tensors.take(site, QuantizedFactors.STEPS, outputs, inputs / group);
+        return new QuantizedFactors(new LowRank(rank, inputs, outputs, a, b, lora.scaling(rank)), bits, group, steps);
     }
 
     static SortedMap<String, @Nullable Object> fields(QuantizedConfig config) {

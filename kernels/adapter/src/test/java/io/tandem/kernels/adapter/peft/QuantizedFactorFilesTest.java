@@ -55,13 +55,17 @@ class QuantizedFactorFilesTest {
     void whatDoesNotFitIsRefused() throws IOException {
         refused(byHand().write(FIELDS.replace("\"bits\":4", "\"bits\":5")), "bits is 5, expected 4 or 8");
         refused(byHand().write(FIELDS.replace("\"group_size\":8", "\"group_size\":5")), "a divisor of the");
-        refused(byHand().write(FIELDS.replace("\"r\":2", "\"r\":3")), "v_proj.l4q_A of shape [3, ");
-        refused(byHand().without(NAME + "steps").write(FIELDS), "no tensor " + NAME + "steps");
+        refused(
+                byHand().write(FIELDS.replace("\"r\":2", "\"r\":3")),
+                "v_proj.l4q_A is [2, " + inputs + "] of F32, expected [3, ");
+        refused(byHand().without(NAME + "steps").write(FIELDS), NAME + "steps is missing");
         refused(byHand().without(NAME + "A").write(FIELDS), "changes no module of the model");
         refused(byHand().tensor("lm_head.weight", new long[] {1}).write(FIELDS), "but the file has lm_head.weight");
         float[] infinite = new float[2 * inputs];
         infinite[3] = Float.POSITIVE_INFINITY;
-        refused(byHand().tensor(NAME + "A", new long[] {2, inputs}, infinite).write(FIELDS), "finite numbers in");
+        refused(
+                byHand().tensor(NAME + "A", new long[] {2, inputs}, infinite).write(FIELDS),
+                "has the value Infinity at 3");
     }
 
     private void refused(Path path, String why) {

@@ -54,13 +54,17 @@ class SparseFactorFilesTest {
     void whatDoesNotFitIsRefused() throws IOException {
         refused(byHand().write(FIELDS.replace("0.25", "1")), "sparsity");
         refused(byHand().write(FIELDS.replace("0.25", "-1")), "sparsity");
-        refused(byHand().write(FIELDS.replace("\"r\":2", "\"r\":3")), "v_proj.pst_U of shape [" + outputs + ", 3]");
-        refused(byHand().without(NAME + "C").write(FIELDS), NAME + "C, which the file does not have");
+        refused(
+                byHand().write(FIELDS.replace("\"r\":2", "\"r\":3")),
+                "v_proj.pst_U is [" + outputs + ", 2] of F32, expected [" + outputs + ", 3]");
+        refused(byHand().without(NAME + "C").write(FIELDS), NAME + "C is missing");
         refused(byHand().without(NAME + "U").write(FIELDS), "changes no module of the model");
         refused(byHand().tensor("lm_head.weight", new long[] {1}).write(FIELDS), "but the file has lm_head.weight");
         float[] infinite = new float[inputs];
         infinite[3] = Float.POSITIVE_INFINITY;
-        refused(byHand().tensor(NAME + "C", new long[] {inputs}, infinite).write(FIELDS), "finite numbers in");
+        refused(
+                byHand().tensor(NAME + "C", new long[] {inputs}, infinite).write(FIELDS),
+                "has the value Infinity at 3");
     }
 
     private void refused(Path path, String why) {
