@@ -180,9 +180,14 @@ public final class Storage implements AutoCloseable {
                     + (known.isEmpty() ? ", which is empty" : "")
                     + ": name theirs, restore it from a backup, or move them away to begin anew");
         }
-        if (found.isEmpty() && !home.equals(blobs.home())) {
+        // What was copied into a bucket left a mark where it was, and what is there is of that day.
+        boolean back = blobs.home().equals(DiskBlobs.HOME);
+        if (!home.equals(blobs.home()) && (found.isEmpty() || back)) {
             throw new IOException("files, adapters and checkpoints are in " + home + ", and not in " + blobs.home()
-                    + ": name their place as storage.blobs, or copy them with 'tandem copy-blobs'");
+                    + ": name their place as storage.blobs or TANDEM_BLOBS, or "
+                    + (back
+                            ? "go back to the documents and the data directory of before with a backup"
+                            : "copy them with 'tandem copy-blobs'"));
         }
         String id = known.orElseGet(() -> UUID.randomUUID().toString());
         if (owner.isEmpty() || !owner.get().path(HOME).asText().equals(blobs.home())) {
