@@ -93,6 +93,7 @@ public final class AdapterStore {
 
     /** Writes a version; when this returns it survives a crash. */
     public Saved save(String name, Adapter adapter) throws IOException {
+        storage.blobs().requireThere();
         try (ScratchDirectory directory = ScratchDirectory.in(scratch)) {
             Path unfinished = directory.path().resolve("adapter");
             PeftFormat.write(unfinished, adapter);
@@ -109,6 +110,7 @@ public final class AdapterStore {
 
     /** Compresses a version and writes it; when this returns it survives a crash. */
     public Compressed saveCompressed(String name, Adapter adapter, CompressionSettings settings) throws IOException {
+        storage.blobs().requireThere();
         try (ScratchDirectory directory = ScratchDirectory.in(scratch)) {
             Path unfinished = directory.path().resolve("adapter");
             CompressionReport report = CompeftFormat.write(unfinished, adapter, settings);

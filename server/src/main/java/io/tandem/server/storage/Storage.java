@@ -99,8 +99,10 @@ public final class Storage implements AutoCloseable {
      * neither, at the latest after the next start.
      *
      * @param key of the blob, or the beginning of all their keys before a slash
+     * @param changes none if nothing tells of them yet
      */
     void make(String key, Making making, Changes changes) throws IOException {
+        blobs.requireThere();
         writeNote(key);
         List<Change> all;
         try {

@@ -44,6 +44,16 @@ final class Bucket implements AutoCloseable {
     private static final String REFUSED = "the object store does not take the server's requests; try again later";
     private static final Set<String> FULL = Set.of("XMinioStorageFull", "QuotaExceeded", "XAmzQuotaExceeded");
     private static final String ABSENT = "NoSuchKey";
+    /** Bad requests that were not bad yesterday, or will not be tomorrow: credentials, and what broke off on its way. */
+    private static final Set<String> PASSING = Set.of(
+            "AuthorizationHeaderMalformed",
+            "BadDigest",
+            "ExpiredToken",
+            "IncompleteBody",
+            "InvalidToken",
+            "RequestTimeout",
+            "TokenRefreshRequired",
+            "XAmzContentSHA256Mismatch");
 
     /**
      * @param single bytes from which on a file is sent in parts
@@ -114,6 +124,13 @@ final class Bucket implements AutoCloseable {
         }
     }
 
+    /** Before something large is made ready for a store that did not answer: whether it does now. */
+    void requireThere() throws IOException {
+        if (away || refusing) {
+            require();
+        }
+    }
+
     private void back() {
         if (away || refusing) {
             away = false;
@@ -137,6 +154,10 @@ final class Bucket implements AutoCloseable {
         }
         if (answer.statusCode() == 507 || FULL.contains(code(answer))) {
             return new IOException("No space left on device", e);
+        }
+        if (answer.statusCode() == 413 || (answer.statusCode() == 400 && !PASSING.contains(code(answer)))) {
+            return new IOException(
+                    "the object store never takes this (" + answer.statusCode() + " " + code(answer) + ")", e);
         }
         // Its operator's keys, bucket or machines: what waits for it can go on when they are right again.
         if (!refusing) {
