@@ -43,7 +43,7 @@ public final class Storage implements AutoCloseable {
 
     private final Documents documents;
     private final Blobs blobs;
-    /** Keys that still have a note, since their blobs could not be deleted. */
+    /** Keys that may still have a note, since their blobs could not be deleted, or the note could not. */
     private final Set<String> unswept = ConcurrentHashMap.newKeySet();
 
     public Storage(Documents documents, Blobs blobs) {
@@ -117,6 +117,10 @@ public final class Storage implements AutoCloseable {
             write(all);
         } catch (NotStoredException e) {
             sweep(key);
+            throw e;
+        } catch (UnreachableException e) {
+            // Whoever finds the blob and wants it takes the note away.
+            unswept.add(key);
             throw e;
         }
     }
