@@ -164,7 +164,7 @@ public final class Storage implements AutoCloseable {
             unswept.remove(key);
         } catch (IOException e) {
             unswept.add(key);
-            LOG.warn("{} is deleted at the next start: {}", key, e.toString());
+            LOG.warn("{} will be deleted at the next start: {}", key, e.toString());
         }
     }
 
