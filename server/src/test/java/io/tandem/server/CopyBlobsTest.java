@@ -159,6 +159,58 @@ class CopyBlobsTest {
         assertThat(copy().err()).contains("there are no files");
     }
 
+    /** Else it would go on with what was there when it was copied. */
+    @Test
+    void aServerWithoutItsSettingDoesNotStartOnWhatWasCopied() throws IOException {
+        try (DataDirectory opened = DataDirectory.open(data())) {
+            Stores.open(StorageConfig.EMBEDDED, Map.of(), opened).close();
+        }
+        assertThat(copy().err()).isEmpty();
+        try (DataDirectory opened = DataDirectory.open(data())) {
+            // Until a server has used the bucket, nothing is only there.
+            Stores.open(StorageConfig.EMBEDDED, Map.of(), opened).close();
+            Stores.open(config(), TestS3.environment(), opened).close();
+            assertThatThrownBy(() -> Stores.open(StorageConfig.EMBEDDED, Map.of(), opened))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("are in s3://bucket/moved/, and not in the data directory")
+                    .hasMessageContaining("storage.blobs or TANDEM_BLOBS");
+            Stores.open(config(), TestS3.environment(), opened).close();
+        }
+    }
+
+    /** As where a disk is full and others hold what is large. */
+    @Test
+    void whatIsElsewhereByLinksIsCopiedToo() throws IOException {
+        EarlierData.unpack(directory);
+        try (DataDirectory opened = DataDirectory.open(data())) {
+            Stores.open(StorageConfig.EMBEDDED, Map.of(), opened).close();
+        }
+        for (String moved : new String[] {"files", "adapters"}) {
+            Path place = Files.move(data().resolve(moved), directory.resolve("other-" + moved));
+            Files.createSymbolicLink(data().resolve(moved), place);
+        }
+        assertThat(copy().err()).isEmpty();
+        assertThat(store.objects("moved/manifests/files")).hasSize(5);
+        assertThat(store.objects("moved/manifests/adapters")).isNotEmpty();
+    }
+
+    /** Each of them is one blob, which would be there without its files. */
+    @Test
+    void aBlobThatIsALinkIsCopiedWithItsFiles() throws IOException {
+        try (DataDirectory opened = DataDirectory.open(data())) {
+            Stores.open(StorageConfig.EMBEDDED, Map.of(), opened).close();
+        }
+        Path elsewhere = Files.createDirectory(directory.resolve("elsewhere"));
+        Files.writeString(elsewhere.resolve("adapter_config.json"), "{}");
+        Files.createSymbolicLink(
+                Files.createDirectories(data().resolve("adapters/a")).resolve("0123"), elsewhere);
+        assertThat(copy().err()).isEmpty();
+        assertThat(copy().out()).contains("0 files and directories were copied");
+        assertThat(store.objects("moved/objects/adapters/a/0123"))
+                .extracting(path -> path.getFileName().toString())
+                .containsExactly("adapter_config.json");
+    }
+
     @Test
     void withoutABucketThereIsNothingToCopyTo() {
         MainTest.Said said = MainTest.run("copy-blobs", "--data", directory.toString());

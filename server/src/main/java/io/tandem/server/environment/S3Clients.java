@@ -58,10 +58,11 @@ public final class S3Clients {
         return builder;
     }
 
+    /** What is wrong is not shown: there may be a password in it. */
     private static URI endpoint(String url) {
         return address(url)
                 .orElseThrow(() -> new IllegalArgumentException(
-                        "AWS_ENDPOINT_URL is '" + url + "', expected an address such as http://localhost:9000"));
+                        "AWS_ENDPOINT_URL is not an address such as http://localhost:9000"));
     }
 
     /** The address of a store; empty if it is none. */

@@ -93,6 +93,7 @@ public final class AdapterStore {
 
     /** Writes a version; when this returns it survives a crash. */
     public Saved save(String name, Adapter adapter) throws IOException {
+        storage.blobs().requireThere();
         try (ScratchDirectory directory = ScratchDirectory.in(scratch)) {
             Path unfinished = directory.path().resolve("adapter");
             PeftFormat.write(unfinished, adapter);
@@ -109,6 +110,7 @@ public final class AdapterStore {
 
     /** Compresses a version and writes it; when this returns it survives a crash. */
     public Compressed saveCompressed(String name, Adapter adapter, CompressionSettings settings) throws IOException {
+        storage.blobs().requireThere();
         try (ScratchDirectory directory = ScratchDirectory.in(scratch)) {
             Path unfinished = directory.path().resolve("adapter");
             CompressionReport report = CompeftFormat.write(unfinished, adapter, settings);
@@ -123,11 +125,15 @@ public final class AdapterStore {
         }
     }
 
-    /** @param reading of what is there already; it is replaced if it is damaged */
-    private long publish(Path unfinished, String key, Supplier<Adapter> reading) throws IOException {
+    /**
+     * One at a time: of two that write the same version, one that fails would delete what the other has written.
+     *
+     * @param reading of what is there already; it is replaced if it is damaged
+     */
+    private synchronized long publish(Path unfinished, String key, Supplier<Adapter> reading) throws IOException {
         long bytes = AtomicFiles.bytes(unfinished);
         if (!storage.blobs().exists(key) || !readable(reading)) {
-            storage.blobs().put(key, target -> Files.move(unfinished, target));
+            storage.make(key, blobs -> blobs.put(key, target -> Files.move(unfinished, target)), List::of);
         }
         storage.keep(key);
         return bytes;
@@ -235,8 +241,9 @@ public final class AdapterStore {
 
     /** Keeps by what a version is chosen. */
     public void savePrototypes(String name, ContentHash hash, Prototypes prototypes) throws IOException {
-        storage.blobs().put(prototypes(name, hash), prototypes::write);
-        storage.keep(prototypes(name, hash));
+        String key = prototypes(name, hash);
+        storage.make(key, blobs -> blobs.put(key, prototypes::write), List::of);
+        storage.keep(key);
     }
 
     /** What {@link #savePrototypes} kept; empty if nothing was, or if it is damaged. */

@@ -3,6 +3,7 @@ package io.tandem.server.storage;
 import io.tandem.server.storage.blob.DiskBlobs;
 import io.tandem.server.storage.blob.S3Blobs;
 import java.io.IOException;
+import java.nio.file.FileVisitOption;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,6 +12,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Set;
 
 /** Copies blobs from a data directory into a bucket. What was copied before is not copied again. */
 public final class BlobsCopy {
@@ -33,8 +35,7 @@ public final class BlobsCopy {
      * @throws IOException if one of them fails; then the next try goes on
      */
     public static int copy(Path root, S3Blobs to, Progress progress) throws IOException {
-        DiskBlobs from = new DiskBlobs(root);
-        if (!from.exists(Storage.OWNER_KEY)) {
+        if (!new DiskBlobs(root).exists(Storage.OWNER_KEY)) {
             throw new IOException("there are no files, adapters and checkpoints of a server in " + root);
         }
         if (to.exists(Storage.OWNER_KEY) && !to.has(Storage.OWNER_KEY, root.resolve(Storage.OWNER_KEY))) {
@@ -45,9 +46,10 @@ public final class BlobsCopy {
         long bytes = 0;
         for (int i = 0; i < keys.size(); i++) {
             String key = keys.get(i);
-            Path content = root.resolve(key);
+            // A link would be looked at as a directory without files.
+            Path content = root.resolve(key).toRealPath();
             if (!to.has(key, content)) {
-                to.put(key, place -> from.copyTo(key, place));
+                to.put(key, place -> DiskBlobs.link(content, place));
                 copied++;
                 bytes += AtomicFiles.bytes(content);
             }
@@ -58,7 +60,9 @@ public final class BlobsCopy {
 
     private static List<String> keys(Path root) throws IOException {
         List<String> keys = new ArrayList<>();
-        Files.walkFileTree(root, new SimpleFileVisitor<>() {
+        // Stores may be links to other disks.
+        Set<FileVisitOption> links = Set.of(FileVisitOption.FOLLOW_LINKS);
+        Files.walkFileTree(root, links, Integer.MAX_VALUE, new SimpleFileVisitor<>() {
             @Override
             public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes) {
                 return add(directory) ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;

@@ -16,6 +16,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.UTFDataFormatException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -141,20 +142,28 @@ final class CheckpointState {
      * @param adapter read from the first of them
      * @param pruned read from the next, if there is one
      * @param best read from the last
-     * @throws IOException if the file, or one that belongs to it, is not what was written
+     * @throws DamagedCheckpointException if the file, or one that belongs to it, is not what was written
      */
     static JobCheckpoint read(
             Path file, List<Path> weights, Adapter adapter, Optional<Adapter> pruned, Optional<Adapter> best)
             throws IOException {
+        try {
+            requireWhole(file);
+            try (InputStream bytes = new BufferedInputStream(Files.newInputStream(file), BUFFER_BYTES)) {
+                return read(new DataInputStream(bytes), weights, adapter, pruned, best);
+            }
+        } catch (EOFException | UTFDataFormatException e) {
+            throw new DamagedCheckpointException("its state is cut off");
+        }
+    }
+
+    private static void requireWhole(Path file) throws IOException {
         long end = Files.size(file) - Integer.BYTES;
         try (InputStream bytes = Files.newInputStream(file)) {
             bytes.skipNBytes(Math.max(0, end));
             if (new DataInputStream(bytes).readInt() != checksum(file, end)) {
-                throw new IOException("the checksum of its state is wrong");
+                throw new DamagedCheckpointException("the checksum of its state is wrong");
             }
-        }
-        try (InputStream bytes = new BufferedInputStream(Files.newInputStream(file), BUFFER_BYTES)) {
-            return read(new DataInputStream(bytes), weights, adapter, pruned, best);
         }
     }
 
@@ -164,14 +173,14 @@ final class CheckpointState {
         int magic = in.readInt();
         int version = in.readInt();
         if (magic != MAGIC || version < FIRST || version > VERSION) {
-            throw new IOException("its state is of another version");
+            throw new DamagedCheckpointException("its state is of another version");
         }
         if (in.readInt() != weights.size()) {
-            throw new IOException("an adapter of it is missing");
+            throw new DamagedCheckpointException("an adapter of it is missing");
         }
         for (Path file : weights) {
             if (in.readInt() != checksum(file, Files.size(file))) {
-                throw new IOException("the checksum of " + file.getFileName() + " is wrong");
+                throw new DamagedCheckpointException("the checksum of " + file.getFileName() + " is wrong");
             }
         }
         int step = in.readInt();
@@ -181,7 +190,8 @@ final class CheckpointState {
         int withoutGain = in.readInt();
         Optional<Best> kept = Optional.empty();
         if (in.readBoolean()) {
-            Adapter weightsOfBest = best.orElseThrow(() -> new IOException("the best adapter of it is missing"));
+            Adapter weightsOfBest =
+                    best.orElseThrow(() -> new DamagedCheckpointException("the best adapter of it is missing"));
             kept = Optional.of(new Best(in.readInt(), in.readDouble(), weightsOfBest));
         }
         List<Double> references = numbers(in);

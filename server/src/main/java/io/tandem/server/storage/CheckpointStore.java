@@ -5,9 +5,9 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.storage.blob.DamagedBlobException;
 import io.tandem.server.storage.document.Change;
 import io.tandem.server.storage.document.Documents;
-import io.tandem.server.storage.document.UnreachableException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -136,16 +136,18 @@ public final class CheckpointStore {
         return files;
     }
 
-    /** The last checkpoint that is whole; a broken one is reported, and the one before it tried. */
+    /**
+     * The last checkpoint that is whole; a broken one is reported, and the one before it tried.
+     *
+     * @throws IOException if one cannot be read for now: nothing says that it is broken
+     */
     public Optional<JobCheckpoint> latest(String jobId) throws IOException {
         List<String> newestFirst = new ArrayList<>(keys(jobId));
         Collections.reverse(newestFirst);
         for (String key : newestFirst) {
             try {
                 return Optional.of(storage.blobs().read(key, this::read));
-            } catch (UnreachableException e) {
-                throw e;
-            } catch (IOException | RuntimeException e) {
+            } catch (NoSuchFileException | DamagedBlobException | DamagedCheckpointException | RuntimeException e) {
                 LOG.warn("checkpoint {} cannot be used: {}", key, e.getMessage());
             }
         }

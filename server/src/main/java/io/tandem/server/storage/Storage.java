@@ -43,7 +43,7 @@ public final class Storage implements AutoCloseable {
 
     private final Documents documents;
     private final Blobs blobs;
-    /** Keys that still have a note, since their blobs could not be deleted. */
+    /** Keys that may still have a note, since their blobs could not be deleted, or the note could not. */
     private final Set<String> unswept = ConcurrentHashMap.newKeySet();
 
     public Storage(Documents documents, Blobs blobs) {
@@ -99,8 +99,10 @@ public final class Storage implements AutoCloseable {
      * neither, at the latest after the next start.
      *
      * @param key of the blob, or the beginning of all their keys before a slash
+     * @param changes none if nothing tells of them yet
      */
     void make(String key, Making making, Changes changes) throws IOException {
+        blobs.requireThere();
         writeNote(key);
         List<Change> all;
         try {
@@ -115,6 +117,10 @@ public final class Storage implements AutoCloseable {
             write(all);
         } catch (NotStoredException e) {
             sweep(key);
+            throw e;
+        } catch (UnreachableException e) {
+            // Whoever finds the blob and wants it takes the note away.
+            unswept.add(key);
             throw e;
         }
     }
@@ -158,7 +164,7 @@ public final class Storage implements AutoCloseable {
             unswept.remove(key);
         } catch (IOException e) {
             unswept.add(key);
-            LOG.warn("{} is deleted at the next start: {}", key, e.toString());
+            LOG.warn("{} will be deleted at the next start: {}", key, e.toString());
         }
     }
 
@@ -180,9 +186,14 @@ public final class Storage implements AutoCloseable {
                     + (known.isEmpty() ? ", which is empty" : "")
                     + ": name theirs, restore it from a backup, or move them away to begin anew");
         }
-        if (found.isEmpty() && !home.equals(blobs.home())) {
+        // What was copied into a bucket left a mark where it was, and what is there is of that day.
+        boolean back = blobs.home().equals(DiskBlobs.HOME);
+        if (!home.equals(blobs.home()) && (found.isEmpty() || back)) {
             throw new IOException("files, adapters and checkpoints are in " + home + ", and not in " + blobs.home()
-                    + ": name their place as storage.blobs, or copy them with 'tandem copy-blobs'");
+                    + ": name their place as storage.blobs or TANDEM_BLOBS, or "
+                    + (back
+                            ? "go back to the documents and the data directory of before with a backup"
+                            : "copy them with 'tandem copy-blobs'"));
         }
         String id = known.orElseGet(() -> UUID.randomUUID().toString());
         if (owner.isEmpty() || !owner.get().path(HOME).asText().equals(blobs.home())) {

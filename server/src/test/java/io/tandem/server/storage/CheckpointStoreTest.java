@@ -1,6 +1,7 @@
 package io.tandem.server.storage;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.adapter.Adapter;
@@ -15,7 +16,9 @@ import io.tandem.scheduler.finetune.Scores;
 import io.tandem.scheduler.finetune.Trajectories;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.TenantId;
+import io.tandem.server.storage.blob.Blobs;
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -192,6 +195,23 @@ class CheckpointStoreTest {
             Files.write(file, whole);
         }
         assertThat(store.latest(JOB).orElseThrow().step()).isEqualTo(4);
+    }
+
+    /** Else a job would train again what it has learned. */
+    @Test
+    void oneThatCannotBeReadForNowIsNotPassedOver() throws IOException {
+        save(3);
+        save(4);
+        Blobs failing = (Blobs) Proxy.newProxyInstance(
+                Blobs.class.getClassLoader(), new Class<?>[] {Blobs.class}, (proxy, method, arguments) -> {
+                    throw new IOException("Too many open files");
+                });
+        Storage same = new Storage(storage.documents(), failing);
+        CheckpointStore opened =
+                new CheckpointStore(same, new AdapterStore(same, TenantId.DEFAULT, root, MODEL.config(), 8));
+        assertThatThrownBy(() -> opened.latest(JOB))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("open files");
     }
 
     @Test

@@ -123,23 +123,55 @@ class StoresTest {
         }
     }
 
+    /** Of a store that, while it is away, deletes nothing, and puts something but does not say so. */
+    private Blobs blobs(AtomicBoolean away) {
+        return (Blobs) Proxy.newProxyInstance(
+                Blobs.class.getClassLoader(), new Class<?>[] {Blobs.class}, (proxy, method, arguments) -> {
+                    UnreachableException failure = new UnreachableException("away", new IOException());
+                    if (away.get() && method.getName().equals("delete")) {
+                        throw failure;
+                    }
+                    try {
+                        Object answer = method.invoke(new DiskBlobs(root), arguments);
+                        if (away.get() && method.getName().equals("put")) {
+                            throw failure;
+                        }
+                        return answer;
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                });
+    }
+
+    @Test
+    void aVersionThatNobodyKnowsOfIsGoneAfterTheNextStartUnlessItIsWantedAgain() throws IOException {
+        storage.close();
+        AtomicBoolean away = new AtomicBoolean(true);
+        storage = new Storage(StoredData.documentsOf(root), blobs(away));
+        TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
+        AdapterStore store = adapters(model);
+        Adapter adapter = TinyAdapters.random(model.config(), LoraConfig.allLinears(), 2, 1);
+        ContentHash hash = ContentHash.of(adapter);
+        for (String name : List.of("gone", "wanted")) {
+            assertThatThrownBy(() -> store.save(name, adapter)).isInstanceOf(UnreachableException.class);
+        }
+        assertThat(store.read("gone", hash, false).parameters()).isPositive();
+        away.set(false);
+        assertThat(store.save("wanted", adapter).hash()).isEqualTo(hash);
+        storage.close();
+        storage = StoredData.open(root);
+        storage.sweep();
+        AdapterStore reopened = adapters(model);
+        assertThatThrownBy(() -> reopened.read("gone", hash, false)).isInstanceOf(AdapterFormatException.class);
+        assertThat(ContentHash.of(reopened.read("wanted", hash, false))).isEqualTo(hash);
+    }
+
     /** As it is in a store that was away when the version was deleted. */
     @Test
     void aVersionThatCouldNotBeDeletedAndIsWantedAgainStays() throws IOException {
         storage.close();
         AtomicBoolean away = new AtomicBoolean();
-        Blobs blobs = (Blobs) Proxy.newProxyInstance(
-                Blobs.class.getClassLoader(), new Class<?>[] {Blobs.class}, (proxy, method, arguments) -> {
-                    if (away.get() && method.getName().equals("delete")) {
-                        throw new UnreachableException("away", new IOException());
-                    }
-                    try {
-                        return method.invoke(new DiskBlobs(root), arguments);
-                    } catch (InvocationTargetException e) {
-                        throw e.getCause();
-                    }
-                });
-        storage = new Storage(StoredData.documentsOf(root), blobs);
+        storage = new Storage(StoredData.documentsOf(root), blobs(away));
         TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
         AdapterStore store = adapters(model);
         Adapter adapter = TinyAdapters.random(model.config(), LoraConfig.allLinears(), 2, 1);

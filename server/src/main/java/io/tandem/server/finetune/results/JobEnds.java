@@ -75,7 +75,7 @@ public final class JobEnds {
      * Writes the base model that a job ends with, before {@link #base}. Others' news do not wait for what takes as long as
      * reading the base model.
      *
-     * @return where it is, from the data directory on
+     * @return where people find it: from the data directory on, or in the bucket
      */
     public CompletableFuture<String> writeBase(ObjectNode job, Succeeded outcome) {
         book.say(job, "info", "The base model is being written.");

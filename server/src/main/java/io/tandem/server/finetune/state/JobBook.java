@@ -115,7 +115,7 @@ public final class JobBook {
      */
     public void pauseUnwritten(ObjectNode job, String what) {
         status(job, JobObject.PAUSED);
-        say(job, "error", what + ". The job is paused; resume it when the server's disk has room.");
+        say(job, "error", what + ". The job is paused; resume it when that is mended.");
     }
 
     /** Ends a job; nothing changes it any more. */

@@ -16,7 +16,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class JobThread implements Executor {
     private static final Logger LOG = LoggerFactory.getLogger(JobThread.class);
-    private static final long CLOSE_SECONDS = 10;
+    /** What arrives last are checkpoints, which may have a network to cross. */
+    private static final long CLOSE_SECONDS = 60;
 
     private final ExecutorService thread =
             Executors.newSingleThreadExecutor(task -> new Thread(task, "fine-tuning-jobs"));

@@ -64,7 +64,7 @@ final class BlobCache {
             try {
                 Files.move(content, entry.path());
             } catch (IOException e) {
-                LOG.warn("{} is fetched when it is read: {}", generation, e.toString());
+                LOG.warn("{} will be fetched when it is read: {}", generation, e.toString());
                 return;
             }
             entry.filled(size);
@@ -90,7 +90,7 @@ final class BlobCache {
         try {
             AtomicFiles.delete(path);
         } catch (IOException e) {
-            LOG.warn("{} is deleted at the next start: {}", path, e.toString());
+            LOG.warn("{} will be deleted at the next start: {}", path, e.toString());
         }
     }
 

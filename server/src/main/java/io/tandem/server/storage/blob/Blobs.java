@@ -23,6 +23,13 @@ public interface Blobs extends AutoCloseable {
     }
 
     /**
+     * To be asked before something large is made ready.
+     *
+     * @throws UnreachableException if what keeps the blobs did not answer the last time, nor does it now
+     */
+    default void requireThere() throws IOException {}
+
+    /**
      * Makes a blob, replacing the one that is there; when this returns it survives a crash.
      *
      * @throws NoSuchFileException if what is written comes from a file that is missing

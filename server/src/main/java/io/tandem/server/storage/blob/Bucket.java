@@ -1,6 +1,8 @@
 package io.tandem.server.storage.blob;
 
 import io.tandem.server.storage.document.UnreachableException;
+import java.io.ByteArrayOutputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
@@ -14,15 +16,18 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import software.amazon.awssdk.awscore.exception.AwsErrorDetails;
+import software.amazon.awssdk.core.ResponseInputStream;
 import software.amazon.awssdk.core.exception.AbortedException;
 import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.core.sync.RequestBody;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.model.CompletedPart;
 import software.amazon.awssdk.services.s3.model.GetObjectRequest;
+import software.amazon.awssdk.services.s3.model.GetObjectResponse;
 import software.amazon.awssdk.services.s3.model.MultipartUpload;
 import software.amazon.awssdk.services.s3.model.S3Exception;
 import software.amazon.awssdk.services.s3.model.S3Object;
@@ -39,6 +44,16 @@ final class Bucket implements AutoCloseable {
     private static final String REFUSED = "the object store does not take the server's requests; try again later";
     private static final Set<String> FULL = Set.of("XMinioStorageFull", "QuotaExceeded", "XAmzQuotaExceeded");
     private static final String ABSENT = "NoSuchKey";
+    /** Bad requests that were not bad yesterday, or will not be tomorrow: credentials, and what broke off on its way. */
+    private static final Set<String> PASSING = Set.of(
+            "AuthorizationHeaderMalformed",
+            "BadDigest",
+            "ExpiredToken",
+            "IncompleteBody",
+            "InvalidToken",
+            "RequestTimeout",
+            "TokenRefreshRequired",
+            "XAmzContentSHA256Mismatch");
 
     /**
      * @param single bytes from which on a file is sent in parts
@@ -92,8 +107,8 @@ final class Bucket implements AutoCloseable {
             try {
                 return Optional.of(request.send());
             } catch (S3Exception e) {
-                // An answer to HEAD has no code.
-                if (e.statusCode() == 404 && (code(e).isEmpty() || code(e).equals(ABSENT) || code(e).equals("404"))) {
+                // A page that says so may be that of what stands before the store.
+                if (e.statusCode() == 404 && code(e).equals(ABSENT)) {
                     return Optional.empty();
                 }
                 throw e;
@@ -106,6 +121,13 @@ final class Bucket implements AutoCloseable {
         long now = System.nanoTime();
         if (away && (now - due < 0 || !nextTry.compareAndSet(due, now + AWAY_NANOS))) {
             throw new UnreachableException(AWAY, new IOException("it did not a moment ago"));
+        }
+    }
+
+    /** Before something large is made ready for a store that did not answer: whether it does now. */
+    void requireThere() throws IOException {
+        if (away || refusing) {
+            require();
         }
     }
 
@@ -133,6 +155,10 @@ final class Bucket implements AutoCloseable {
         if (answer.statusCode() == 507 || FULL.contains(code(answer))) {
             return new IOException("No space left on device", e);
         }
+        if (answer.statusCode() == 413 || (answer.statusCode() == 400 && !PASSING.contains(code(answer)))) {
+            return new IOException(
+                    "the object store never takes this (" + answer.statusCode() + " " + code(answer) + ")", e);
+        }
         // Its operator's keys, bucket or machines: what waits for it can go on when they are right again.
         if (!refusing) {
             refusing = true;
@@ -147,24 +173,14 @@ final class Bucket implements AutoCloseable {
                 .orElse("");
     }
 
-    /** The beginning of a small object; empty if there is none. */
+    /**
+     * The beginning of a small object; empty if there is none.
+     *
+     * @throws UnreachableException if it breaks off
+     */
     Optional<byte[]> get(String key, int bytes) throws IOException {
-        return get(key, in -> in.readNBytes(bytes));
-    }
-
-    private interface Use<T> {
-        T of(InputStream in) throws IOException;
-    }
-
-    private <T> Optional<T> get(String key, Use<T> use) throws IOException {
-        Optional<? extends InputStream> found = find(() -> client.getObject(
-                GetObjectRequest.builder().bucket(name).key(prefix + key).build()));
-        if (found.isEmpty()) {
-            return Optional.empty();
-        }
-        try (InputStream in = found.get()) {
-            return Optional.of(use.of(in));
-        }
+        ByteArrayOutputStream content = new ByteArrayOutputStream();
+        return get(key, bytes, content) ? Optional.of(content.toByteArray()) : Optional.empty();
     }
 
     /**
@@ -174,19 +190,29 @@ final class Bucket implements AutoCloseable {
      * @throws UnreachableException if it breaks off
      */
     boolean get(String key, long bytes, OutputStream out) throws IOException {
-        return get(key, in -> {
-                    byte[] chunk = new byte[1 << 16];
-                    long left = bytes;
-                    for (int read = read(in, chunk); read >= 0; read = read(in, chunk)) {
-                        out.write(chunk, 0, (int) Math.min(read, left));
-                        left -= Math.min(read, left);
-                        if (left == 0) {
-                            break;
-                        }
-                    }
-                    return true;
-                })
-                .isPresent();
+        Optional<ResponseInputStream<GetObjectResponse>> found = find(() -> client.getObject(
+                GetObjectRequest.builder().bucket(name).key(prefix + key).build()));
+        if (found.isEmpty()) {
+            return false;
+        }
+        try (ResponseInputStream<GetObjectResponse> in = found.get()) {
+            byte[] chunk = new byte[1 << 16];
+            long left = bytes;
+            while (left > 0) {
+                int read = read(in, chunk);
+                if (read < 0) {
+                    break;
+                }
+                int wanted = (int) Math.min(read, left);
+                out.write(chunk, 0, wanted);
+                left -= wanted;
+            }
+            @Nullable Long length = in.response().contentLength();
+            if (length != null && bytes - left < Math.min(bytes, length)) {
+                throw new UnreachableException(AWAY, new EOFException("it broke off"));
+            }
+        }
+        return true;
     }
 
     /** What fails here is the network, and not the disk. */
@@ -199,8 +225,18 @@ final class Bucket implements AutoCloseable {
     }
 
     boolean exists(String key) throws IOException {
-        return find(() -> client.headObject(request -> request.bucket(name).key(prefix + key)))
-                .isPresent();
+        return ask(() -> {
+            try {
+                client.headObject(request -> request.bucket(name).key(prefix + key));
+                return true;
+            } catch (S3Exception e) {
+                // An answer to HEAD has no body, and so no code.
+                if (e.statusCode() == 404) {
+                    return false;
+                }
+                throw e;
+            }
+        });
     }
 
     void put(String key, byte[] content) throws IOException {
@@ -273,11 +309,15 @@ final class Bucket implements AutoCloseable {
                 request -> request.bucket(name).key(key).uploadId(upload)));
     }
 
-    /** Ends what earlier runs began to send in parts to keys that begin with a text, as far as the store lists it at once. */
+    /** Ends what earlier runs began to send in parts to keys that begin with a text. */
     void abortUploads(String beginning) throws IOException {
-        List<MultipartUpload> uploads = ask(() -> client.listMultipartUploads(
-                        request -> request.bucket(name).prefix(prefix + beginning)))
-                .uploads();
+        List<MultipartUpload> uploads =
+                ask(() -> client
+                        .listMultipartUploadsPaginator(
+                                request -> request.bucket(name).prefix(prefix + beginning))
+                        .uploads()
+                        .stream()
+                        .toList());
         for (MultipartUpload upload : uploads) {
             abort(upload.key(), upload.uploadId());
         }

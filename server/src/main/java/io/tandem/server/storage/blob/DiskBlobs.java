@@ -60,15 +60,11 @@ public final class DiskBlobs implements Blobs {
 
     @Override
     public void copy(String from, String to) throws IOException {
-        put(to, unfinished -> copyTo(from, unfinished));
+        put(to, unfinished -> link(path(from), unfinished));
     }
 
     /** Gives a blob a second place, with links to its files where that is possible. */
-    public void copyTo(String key, Path place) throws IOException {
-        link(path(key), place);
-    }
-
-    private static void link(Path content, Path target) throws IOException {
+    public static void link(Path content, Path target) throws IOException {
         try (Stream<Path> tree = Files.walk(content)) {
             for (Path entry : tree.toList()) {
                 Path copy = target.resolve(content.relativize(entry).toString());

@@ -18,6 +18,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Pattern;
@@ -98,16 +99,16 @@ public final class S3Blobs implements Blobs {
         }
         try {
             bucket.require();
+        } catch (IOException e) {
+            bucket.close();
+            String why = Optional.ofNullable(e.getCause()).orElse(e).getMessage();
+            throw new IOException("the bucket " + address + " cannot be used: " + why, e);
+        }
+        try {
             Path copies = scratch.resolve("blobs");
             AtomicFiles.delete(copies);
             AtomicFiles.createDirectories(copies);
             return new S3Blobs(address, bucket, scratch, new BlobCache(copies, cacheBytes));
-        } catch (UnreachableException e) {
-            bucket.close();
-            throw new IOException(
-                    "the bucket " + address + " cannot be used: "
-                            + Objects.requireNonNull(e.getCause()).getMessage(),
-                    e);
         } catch (IOException | RuntimeException e) {
             bucket.close();
             throw e;
@@ -132,7 +133,13 @@ public final class S3Blobs implements Blobs {
     }
 
     @Override
+    public void requireThere() throws IOException {
+        bucket.requireThere();
+    }
+
+    @Override
     public void put(String key, Writing writing) throws IOException {
+        requireThere();
         Path local = AtomicFiles.unfinished(scratch.resolve("blob"));
         try {
             BlobManifest made = make(key, generation -> {
