@@ -45,9 +45,9 @@ public final class HybridTokenPlanner implements IterationPlanner {
         this.maxRows = limits.maxTokensPerIteration();
         this.latency = latency;
         this.budget = new IterationBudget(config.targets());
-        this.inference = new InferencePlanner(config, latency);
         this.spare = new SpareTime(latency, config.prefillChunkTokens());
-        this.delay = new TenantDelay(config.targets(), latency, config.prefillChunkTokens());
+        this.delay = new TenantDelay(config.targets(), latency, spare);
+        this.inference = new InferencePlanner(config, latency, delay);
         this.drafts = new DraftPlanner(latency);
         this.smallestWindow = latency.freeRows();
     }

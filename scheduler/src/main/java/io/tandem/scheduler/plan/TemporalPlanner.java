@@ -21,14 +21,16 @@ public final class TemporalPlanner implements IterationPlanner {
     private final int maxRows;
     private final InferencePlanner inference;
     private final SpareTime spare;
+    private final TenantDelay delay;
     private final IterationBudget budget;
     private final DraftPlanner drafts;
 
     public TemporalPlanner(SchedulerConfig config, KernelsConfig limits, LatencyModel latency) {
         this.interval = config.finetuning().temporalInterval();
         this.maxRows = limits.maxTokensPerIteration();
-        this.inference = new InferencePlanner(config, latency);
         this.spare = new SpareTime(latency, config.prefillChunkTokens());
+        this.delay = new TenantDelay(config.targets(), latency, spare);
+        this.inference = new InferencePlanner(config, latency, delay);
         this.budget = new IterationBudget(config.targets());
         this.drafts = new DraftPlanner(latency);
     }

@@ -52,7 +52,7 @@ final class Running {
         return sequence;
     }
 
-    private static void generate(Sequence sequence, int tokens, long nowNanos) {
+    static void generate(Sequence sequence, int tokens, long nowNanos) {
         for (int i = 0; i < tokens; i++) {
             sequence.advance(sequence.pending());
             sequence.timeline().token(nowNanos);

@@ -170,6 +170,39 @@ class TenantDelayTest {
         assertThat(planned).containsExactlyInAnyOrderElementsOf(running.subList(60 - size, 60));
     }
 
+    /** Whose context alone takes longer than others may. */
+    private Sequence longAnswer(long tokensNanos) {
+        Sequence answer = prompt(LOUD, 200_000);
+        Running.generate(answer, 1, tokensNanos);
+        assertThat(latency.predictNanos(IterationFeatures.decoding(1, answer.computed())))
+                .isGreaterThan(2 * DELAY_NANOS);
+        return answer;
+    }
+
+    @Test
+    void promptsGoOnBesideAnAnswerThatDoesNotFit() {
+        Sequence answer = longAnswer(0);
+        IterationPlan plan = plan(List.of(answer, prompt("other", 500)), Optional.empty());
+        assertThat(plan.features().decodeRows()).isOne();
+        assertThat(plan.features().prefillRows()).isEqualTo(latency.freeRows());
+    }
+
+    /** Nor does it stop those behind it, once it has had its turn. */
+    @Test
+    void anAnswerThatDoesNotFitGoesOnBesideModestTenants() {
+        Sequence answer = longAnswer(0);
+        List<Sequence> running = new ArrayList<>(answers(QUIET, 1));
+        running.add(Running.answer("other", 1, 40, 1000));
+        running.add(answer);
+        assertThat(plan(running, Optional.empty()).chunks())
+                .extracting(Chunk::sequence)
+                .containsExactlyInAnyOrder(running.get(0), answer);
+        answer.timeline().token(2000);
+        assertThat(plan(running, Optional.empty()).chunks())
+                .extracting(Chunk::sequence)
+                .containsExactlyInAnyOrder(running.get(0), running.get(1));
+    }
+
     /** Less than what an iteration takes that does next to nothing. */
     @Test
     void onASlowDeviceThingsGoOn() {
