@@ -51,11 +51,16 @@ public final class TemporalPlanner implements IterationPlanner {
         }
         IterationPlan interactive = inference.plan(running, maxRows, 1, modest, nowNanos);
         long budgetNanos = budget.nanos(running, nowNanos);
+        boolean hurries = waiting > 0 || delay.hurries(interactive, modest);
         IterationPlan plan = spare.fill(
                 interactive,
                 running.stream().filter(Sequence::bestEffort).toList(),
                 maxRows - interactive.features().rows(),
-                waiting > 0 ? 0 : budgetNanos);
-        return drafts.add(plan, plan.features(), maxRows - plan.features().rows(), budgetNanos);
+                hurries ? 0 : Math.min(budgetNanos, delay.limitNanos(modest)));
+        return drafts.add(
+                plan,
+                plan.features(),
+                maxRows - plan.features().rows(),
+                Math.min(budgetNanos, delay.limitNanos(plan, modest)));
     }
 }

@@ -43,6 +43,12 @@ final class TenantDelay {
         return Math.max(delayNanos, (long) (SHORTEST * shortest));
     }
 
+    /** How long one with drafts of what follows may last; those of modest tenants' own answers are not bounded. */
+    long limitNanos(IterationPlan plan, ModestTenants modest) {
+        boolean own = plan.chunks().stream().allMatch(chunk -> modest.have(chunk.sequence()));
+        return own ? Long.MAX_VALUE : limitNanos(modest);
+    }
+
     /** Whether an iteration gives a first token that nothing of others should delay. */
     boolean hurries(IterationPlan plan, ModestTenants modest) {
         return bounds(modest)
