@@ -181,10 +181,10 @@ class Decoder(Module):
                    arena: __torch__.tandem.arena.Arena, teacher: __torch__.tandem.teacher.Teacher,
                    numbers: Tensor, sizes: List[int], layout: List[List[int]], mixed: bool, top: int,
                    learning: int, taught: bool, exits: float, layers: List[int], rows: List[int],
-                   held: List[int]) -> Tensor:
+                   left: List[int]) -> Tensor:
     return __torch__.tandem.host.read_all(__torch__.tandem.loops.forward_(
         passage, model, cache, adapters, singles, arena, teacher, numbers, sizes, layout, mixed, top, learning,
-        taught, exits, layers, rows, held))
+        taught, exits, layers, rows, left))
 
   # As in loops.enter_.
   def enter(self: __torch__.tandem.decoder.Decoder, passage: __torch__.tandem.loops.Passage,
@@ -210,15 +210,15 @@ class Decoder(Module):
            cache: __torch__.tandem.cache.Cache, rows: List[int], slots: List[int]) -> None:
     __torch__.tandem.loops.hold_(passage, cache, rows, slots)
 
-  # As in loops.leave_.
-  def leave(self: __torch__.tandem.decoder.Decoder, passage: __torch__.tandem.loops.Passage,
-            model: __torch__.tandem.model.Model, cache: __torch__.tandem.cache.Cache,
-            adapters: __torch__.tandem.adapter.change.Changes,
-            singles: List[__torch__.tandem.adapter.row_adapters.Singles], numbers: Tensor,
-            sizes: List[int], layout: List[List[int]], mixed: bool, first: int,
-            rows: List[int]) -> None:
-    __torch__.tandem.loops.leave_(passage, model, cache, adapters, singles, numbers, sizes, layout, mixed, first,
-                                  rows)
+  # As in loops.keep_.
+  def keep(self: __torch__.tandem.decoder.Decoder, passage: __torch__.tandem.loops.Passage,
+           model: __torch__.tandem.model.Model, cache: __torch__.tandem.cache.Cache,
+           adapters: __torch__.tandem.adapter.change.Changes,
+           singles: List[__torch__.tandem.adapter.row_adapters.Singles], numbers: Tensor,
+           sizes: List[int], layout: List[List[int]], mixed: bool, first: int,
+           rows: List[int]) -> None:
+    __torch__.tandem.loops.keep_(passage, model, cache, adapters, singles, numbers, sizes, layout, mixed, first,
+                                 rows)
 
   # ---- fine-tuning
 

@@ -33,7 +33,7 @@ def select(self: __torch__.tandem.loops.Passage, cache: __torch__.tandem.cache.C
   return torch.index_select(source, 0, torch.tensor(rows, dtype=4, device=source.device))
 
 # numbers, ..., exits: as in iteration.forward, of the rows that go on. layers: the first of the loop's, and the end;
-# rows: as in select, none in the first loop. held: those of them that have left but are in a segment with others that
+# rows: as in select, none in the first loop. left: those of them that have left but are in a segment with others that
 # have not; they stay what they are.
 # Returns, of rows that may leave, what iteration.draw does and how likely the most likely token is [S] float32, nothing
 # if there are none; after the last loop what iteration.results does.
@@ -44,7 +44,7 @@ def forward_(self: __torch__.tandem.loops.Passage, model: __torch__.tandem.model
              arena: __torch__.tandem.arena.Arena, teacher: __torch__.tandem.teacher.Teacher,
              numbers: Tensor, sizes: List[int], layout: List[List[int]], mixed: bool, top: int,
              learning: int, taught: bool, exits: float, layers: List[int], rows: List[int],
-             held: List[int]) -> List[Tensor]:
+             left: List[int]) -> List[Tensor]:
   inputs = __torch__.tandem.inputs.Inputs(torch.to(numbers, model.embedding.device), sizes)
   depth = __torch__.tandem.depth.new(model, adapters, singles, inputs, layout, mixed)
   batch = depth.batches[0]
@@ -53,15 +53,15 @@ def forward_(self: __torch__.tandem.loops.Passage, model: __torch__.tandem.model
     x = __torch__.tandem.iteration.embed(model, adapters, arena, inputs, batch, layout, teacher, taught)
   else:
     x = __torch__.tandem.loops.select(self, cache, rows)
-  waiting = torch.tensor(held, dtype=4, device=x.device)
-  still = torch.index_select(x, 0, waiting)
+  places = torch.tensor(left, dtype=4, device=x.device)
+  still = torch.index_select(x, 0, places)
   for number in range(first, end):
     x = __torch__.tandem.depth.forward(depth, model, number, x, cache, adapters, arena)
     if exits > 0.:
       __torch__.tandem.iteration.exit_(model, adapters.full, number, x, arena, teacher, inputs, batch, layout,
                                        learning, taught, exits)
-    if len(held) > 0:
-      x = torch.index_copy(x, 0, waiting, still)
+    if len(left) > 0:
+      x = torch.index_copy(x, 0, places, still)
   self.x = x
   for seen in batch.seen:
     self.seen.append(seen)
@@ -71,8 +71,8 @@ def forward_(self: __torch__.tandem.loops.Passage, model: __torch__.tandem.model
                                               learning, taught)
   return __torch__.tandem.loops.draw(model, adapters.full, x, inputs, layout[9], top, True)
 
-# x [N, C], groups, top: as in iteration.draw -> what that does of the wanted tokens and, if they may leave, how likely
-# the most likely token is [S] float32; nothing if there are none
+# x [N, C], groups: as in iteration.wanted, top: as in iteration.draw -> what that does of the wanted tokens and, if they
+# may leave, how likely the most likely token is [S] float32; nothing if there are none
 def draw(model: __torch__.tandem.model.Model, full: __torch__.tandem.adapter.full.Full, x: Tensor,
          inputs: __torch__.tandem.inputs.Inputs, groups: List[int], top: int, leaves: bool) -> List[Tensor]:
   results = annotate(List[Tensor], [])
@@ -132,20 +132,19 @@ def together_(passages: List[__torch__.tandem.loops.Passage], model: __torch__.t
                                                     passage.top, passage.loop + 1 < loops)
   return results
 
-# Keeps rows that go on in a later iteration.
+# Holds rows that go on in a later iteration.
 def hold_(self: __torch__.tandem.loops.Passage, cache: __torch__.tandem.cache.Cache, rows: List[int],
           slots: List[int]) -> None:
   own = torch.tensor(rows, dtype=4, device=self.x.device)
   torch.index_copy_(cache.held, 0, torch.tensor(slots, dtype=4, device=self.x.device),
                     torch.index_select(self.x, 0, own))
 
-# Rows that have left: writes their keys and values in all layers from first on. rows: which of the last call's they
-# are.
-def leave_(self: __torch__.tandem.loops.Passage, model: __torch__.tandem.model.Model,
-           cache: __torch__.tandem.cache.Cache,
-           adapters: __torch__.tandem.adapter.change.Changes,
-           singles: List[__torch__.tandem.adapter.row_adapters.Singles], numbers: Tensor,
-           sizes: List[int], layout: List[List[int]], mixed: bool, first: int, rows: List[int]) -> None:
+# Rows that have left: writes their keys and values in all layers from first on, and nothing else. rows: as in select.
+def keep_(self: __torch__.tandem.loops.Passage, model: __torch__.tandem.model.Model,
+          cache: __torch__.tandem.cache.Cache,
+          adapters: __torch__.tandem.adapter.change.Changes,
+          singles: List[__torch__.tandem.adapter.row_adapters.Singles], numbers: Tensor,
+          sizes: List[int], layout: List[List[int]], mixed: bool, first: int, rows: List[int]) -> None:
   inputs = __torch__.tandem.inputs.Inputs(torch.to(numbers, model.embedding.device), sizes)
   depth = __torch__.tandem.depth.new(model, adapters, singles, inputs, layout, mixed)
   x = __torch__.tandem.loops.select(self, cache, rows)

@@ -46,11 +46,12 @@ def exit_(model: __torch__.tandem.model.Model, arena: __torch__.tandem.arena.Are
           teacher: __torch__.tandem.teacher.Teacher, taught: bool, weight: float) -> None:
   own = arena.exits[loop][start : start + x.size(0)]
   torch.zero_(own)
-  scores = __torch__.tandem.loss.score_(model, arena, arena.exits[loop], x, start, learned[:, :learning], True, head,
-                                        teacher, taught)
+  __torch__.tandem.loss.score_(model, arena, arena.exits[loop], x, start, learned[:, :learning], True, head, teacher,
+                               taught)
   torch.mul_(own, weight)
 
-# dx: of the arena's rows, gets the gradient. The same where that is wanted of all or of none, chunk by chunk
+# As forward_backward_, for tokens of which all or none need a gradient, chunk by chunk. dx [M, C]: where the gradient
+# goes, by row of the arena. Returns [2, n] for each chunk.
 def score_(model: __torch__.tandem.model.Model, arena: __torch__.tandem.arena.Arena, dx: Tensor, x: Tensor,
            start: int, learned: Tensor, learn: bool, head: Optional[Tensor],
            teacher: __torch__.tandem.teacher.Teacher, taught: bool) -> List[Tensor]:

@@ -24,6 +24,7 @@ import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** How much later a tenant's first tokens come because of others, whose iterations take 20 ms and more if they may. */
 class TenantDelaySimulationTest {
@@ -195,6 +196,28 @@ class TenantDelaySimulationTest {
         assertThat(training / all).isGreaterThan(0.5 * config(0).finetuning().floor());
         scenario.runDry();
         assertThat(flood).allMatch(sink -> sink.end().reason() == FinishReason.LENGTH);
+    }
+
+    /** Though few iterations give no first token, or none; who sends for seconds without a pause is not modest. */
+    @ParameterizedTest
+    @ValueSource(ints = {4, 5000})
+    void aJobGoesOnBesideATenantThatSendsOften(int pause) {
+        Scenario scenario = scenario(DELAY);
+        train(scenario);
+        double training = 0;
+        double all = 0;
+        for (int i = 0; i < 5000; i++) {
+            if (i % pause != 0) {
+                submit(scenario, QUIET, 1, 1);
+            }
+            scenario.engine.iterate();
+            IterationReport report = last(scenario);
+            assertThat(report.bounded() && report.prefillTokens() > 0 && report.finetunes())
+                    .isFalse();
+            training += report.trainingNanos();
+            all += report.durationNanos();
+        }
+        assertThat(training / all).isGreaterThan(0.8 * config(0).finetuning().floor());
     }
 
     /** Ten seconds after its last request a tenant is alone again. */

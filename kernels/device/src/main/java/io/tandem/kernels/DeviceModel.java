@@ -90,8 +90,8 @@ public interface DeviceModel extends AutoCloseable {
      *
      * @param adapterSlots as there
      * @throws IllegalArgumentException if all packs have more than {@link KernelsConfig#packTokens} tokens together, or an
-     *     adapter of one of them has modules in full, skips layers, or learns over quantized weights or from the teacher: such a
-     *     pack lies alone; the others stay
+     *     adapter of one of them has modules in full, skips layers, or learns over weights of its own or from the teacher: such
+     *     a pack lies alone; the others stay
      * @throws IllegalStateException if rows of the others have gone forward
      */
     void joinPack(int[] adapterSlots, TrainingPack pack);

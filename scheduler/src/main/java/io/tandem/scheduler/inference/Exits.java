@@ -56,6 +56,9 @@ public final class Exits {
      * @return empty if all of them go through all loops
      */
     Optional<EarlyExit> of(int first, int end, int last) {
+        if (!byLoops()) {
+            return Optional.empty();
+        }
         int[] own = new int[end - first];
         for (int token = Math.max(first, promptEnd); token < end && threshold < 1; token++) {
             own[token - first] = token < last ? loops[token - promptEnd] : EarlyExit.WHEN_SURE;

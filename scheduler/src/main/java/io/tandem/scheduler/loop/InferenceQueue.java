@@ -83,6 +83,7 @@ final class InferenceQueue {
     /** A running sequence got a token. */
     void served(Sequence sequence) {
         backlog(sequence).served(sequence);
+        use.served(sequence);
     }
 
     /** A caller's job trained. */

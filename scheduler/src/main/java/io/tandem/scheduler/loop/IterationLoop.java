@@ -180,7 +180,9 @@ public final class IterationLoop {
             return false;
         }
         iteration++;
-        // What an iteration of one loop takes teaches nothing of others.
+        // Latency is not learned from iterations of one loop: what happens once in any, drawing above all, is a larger
+        // part
+        // of them. So loops times their time would teach that whole iterations, which are what is sized, take longer.
         boolean oneLoop = depthwise && plan.byLoops();
         long predicted = latency.predictNanos(plan.features()) / (oneLoop ? loops : 1);
         long alone = latency.predictNanos(plan.features().withoutWindow());
@@ -207,16 +209,22 @@ public final class IterationLoop {
     }
 
     /**
-     * Tokens of drafts that were right, less rows that go on in another iteration.
+     * What came of decode rows and their drafts.
      *
-     * @param bestEffort how many of them belong to best-effort requests
-     * @param loops of a recursive model that they and the tokens of decode rows went through
+     * @param drafted tokens of drafts that were right
+     * @param goingOn rows that have no token yet but go on in another iteration
+     * @param bestEffort tokens less rows that belong to best-effort requests
+     * @param loops of a recursive model that the tokens went through
      */
-    private record Accepted(int tokens, int bestEffort, int loops) {
-        static final Accepted NONE = new Accepted(0, 0, 0);
+    private record Accepted(int drafted, int goingOn, int bestEffort, int loops) {
+        static final Accepted NONE = new Accepted(0, 0, 0, 0);
 
         Accepted plus(Accepted other) {
-            return new Accepted(tokens + other.tokens, bestEffort + other.bestEffort, loops + other.loops);
+            return new Accepted(
+                    drafted + other.drafted,
+                    goingOn + other.goingOn,
+                    bestEffort + other.bestEffort,
+                    loops + other.loops);
         }
     }
 
@@ -259,7 +267,7 @@ public final class IterationLoop {
         int own = chunk.sequence().bestEffort() ? 1 : 0;
         if (drawn.goesOn()) {
             chunk.sequence().exits().goOn(drawn.loops());
-            return new Accepted(-1, -own, 0);
+            return new Accepted(0, 1, -own, 0);
         }
         int gone = chunk.sequence().decoding() ? loops(drawn) : 0;
         chunk.sequence().advance(chunk.tokens());
@@ -276,7 +284,7 @@ public final class IterationLoop {
                 accepted++;
             }
         }
-        return new Accepted(accepted, own * accepted, gone);
+        return new Accepted(accepted, 0, own * accepted, gone);
     }
 
     /** That the token's row went through. */
@@ -350,9 +358,9 @@ public final class IterationLoop {
                 duration,
                 predicted,
                 (long) (duration * training),
-                plan.features().decodeRows() + accepted.tokens(),
+                plan.features().decodeRows() + accepted.drafted() - accepted.goingOn(),
                 plan.features().draftRows(),
-                Math.max(0, accepted.tokens()),
+                accepted.drafted(),
                 plan.features().prefillRows(),
                 plan.features().forwardRows(),
                 Math.toIntExact(plan.features().backwardRowLayers()),

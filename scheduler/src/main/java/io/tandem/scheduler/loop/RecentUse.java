@@ -49,12 +49,18 @@ final class RecentUse {
         nowNanos = now;
     }
 
-    /** These chunks run. */
+    /** These chunks run. Of answers the tokens count, as they come. */
     void run(List<Chunk> chunks) {
         for (Chunk chunk : chunks) {
-            double token = chunk.sequence().decoding() ? FairQueue.ANSWER_TOKEN : FairQueue.PROMPT_TOKEN;
-            add(chunk.sequence().request().caller(), chunk.tokens() * token);
+            if (!chunk.sequence().decoding()) {
+                add(chunk.sequence().request().caller(), chunk.tokens() * FairQueue.PROMPT_TOKEN);
+            }
         }
+    }
+
+    /** A running request got a token, however many iterations that took. */
+    void served(Sequence sequence) {
+        add(sequence.request().caller(), FairQueue.ANSWER_TOKEN);
     }
 
     /** A caller's job trained. */

@@ -26,7 +26,7 @@ import java.util.Optional;
  * share is too little for a window worth running, it is saved up until it is enough. The same holds while requests wait
  * for a place: answers that keep their target all the same would end sooner in shorter iterations, and make room. And it
  * holds while another tenant than the job's waits for a first token. As long as there are {@link ModestTenants}, iterations
- * are as short as {@link TenantDelay} says.
+ * are as short as {@link TenantDelay} says, and those that give their first tokens have no window at all.
  */
 public final class HybridTokenPlanner implements IterationPlanner {
     private final Finetuning config;
@@ -45,9 +45,9 @@ public final class HybridTokenPlanner implements IterationPlanner {
         this.maxRows = limits.maxTokensPerIteration();
         this.latency = latency;
         this.budget = new IterationBudget(config.targets());
-        this.inference = new InferencePlanner(config, latency);
         this.spare = new SpareTime(latency, config.prefillChunkTokens());
-        this.delay = new TenantDelay(config.targets(), latency, config.prefillChunkTokens());
+        this.delay = new TenantDelay(config.targets(), latency, spare);
+        this.inference = new InferencePlanner(config, latency, delay);
         this.drafts = new DraftPlanner(latency);
         this.smallestWindow = latency.freeRows();
     }
@@ -59,23 +59,29 @@ public final class HybridTokenPlanner implements IterationPlanner {
             Optional<PendingTraining> training,
             ModestTenants modest,
             long nowNanos) {
-        long budgetNanos = Math.min(budget.nanos(running, nowNanos), delay.limitNanos(modest));
+        long budgetNanos = budget.nanos(running, nowNanos);
         List<Sequence> bestEffort =
                 running.stream().filter(Sequence::bestEffort).toList();
         // Who waits is admitted sooner if an iteration does nothing that can wait.
-        long spareNanos = waiting > 0 ? 0 : budgetNanos;
+        long spareNanos = waiting > 0 ? 0 : Math.min(budgetNanos, delay.limitNanos(modest));
         if (training.isEmpty()) {
             IterationPlan interactive = inference.plan(running, maxRows, 1, modest, nowNanos);
             long leftNanos = delay.hurries(interactive, modest) ? 0 : spareNanos;
             IterationPlan plan = spare.fill(
                     interactive, bestEffort, maxRows - interactive.features().rows(), leftNanos);
-            return drafts.add(plan, plan.features(), maxRows - plan.features().rows(), budgetNanos);
+            long draftNanos = Math.min(budgetNanos, delay.limitNanos(plan, modest));
+            return drafts.add(plan, plan.features(), maxRows - plan.features().rows(), draftNanos);
         }
         PackProgress pack = training.get().pack();
         int mostRows = maxRows - reservedRows(pack);
         // What prompts may use ends where the floor of fine-tuning begins.
         IterationPlan interactive = inference.plan(running, mostRows, 1 - config.floor(), modest, nowNanos);
-        if (ModestTenants.awaitFirstToken(running, training.get().tenants()) || delay.hurries(interactive, modest)) {
+        if (delay.hurries(interactive, modest)) {
+            // What the floor is owed is saved for a later one.
+            int room = mostRows - interactive.features().rows();
+            return drafts.add(interactive, interactive.features(), room, (long) ((1 - config.floor()) * budgetNanos));
+        }
+        if (ModestTenants.awaitFirstToken(running, training.get().tenants())) {
             spareNanos = 0;
         }
         long aloneNanos = latency.predictNanos(interactive.features());
@@ -83,7 +89,8 @@ public final class HybridTokenPlanner implements IterationPlanner {
                 interactive, bestEffort, mostRows - interactive.features().rows(), (aloneNanos + spareNanos) / 2);
         IterationPlan full = withWindow(plan, training.get(), spareNanos);
         int room = mostRows - plan.features().rows();
-        IterationPlan drafted = drafts.add(plan, full.features(), room, (long) ((1 - config.floor()) * budgetNanos));
+        long draftNanos = (long) ((1 - config.floor()) * Math.min(budgetNanos, delay.limitNanos(plan, modest)));
+        IterationPlan drafted = drafts.add(plan, full.features(), room, draftNanos);
         return drafted.features().draftRows() == 0 ? full : withWindow(drafted, training.get(), spareNanos);
     }
 

@@ -33,11 +33,11 @@ final class InferencePlanner {
     /** So many prompt tokens advance however long the decode rows take, so that no prompt waits for ever. */
     private final int leastPrefillRows;
 
-    InferencePlanner(SchedulerConfig config, LatencyModel latency) {
+    InferencePlanner(SchedulerConfig config, LatencyModel latency, TenantDelay delay) {
         this.config = config;
         this.latency = latency;
         this.budget = new IterationBudget(config.targets());
-        this.delay = new TenantDelay(config.targets(), latency, config.prefillChunkTokens());
+        this.delay = delay;
         this.leastPrefillRows = latency.freeRows();
     }
 

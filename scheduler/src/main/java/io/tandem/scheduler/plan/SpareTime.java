@@ -32,18 +32,22 @@ final class SpareTime {
      * @param limitNanos for the whole iteration
      */
     IterationPlan fill(IterationPlan plan, List<Sequence> sequences, int rows, long limitNanos) {
+        return fill(plan, sequences, rows, limitNanos, plan.empty());
+    }
+
+    /** @param anyway whether one of the sequences at least advances whatever the limit says */
+    IterationPlan fill(IterationPlan plan, List<Sequence> sequences, int rows, long limitNanos, boolean anyway) {
         List<Sequence> decoding = sequences.stream().filter(Sequence::decoding).toList();
         List<Sequence> prompts = InferencePlanner.leading(
                 sequences.stream().filter(sequence -> !sequence.decoding()).toList());
-        int least = plan.empty() ? 1 : 0;
         int decodes = (int) LargestFit.find(
-                least,
+                anyway ? 1 : 0,
                 Math.min(decoding.size(), rows),
                 count -> fits(join(plan, decoding.subList(0, (int) count), List.of()), limitNanos));
         IterationPlan decoded = join(plan, decoding.subList(0, decodes), List.of());
         int most = Math.min(prefillChunkTokens - plan.features().prefillRows(), rows - decodes);
         int prefill = (int) LargestFit.find(
-                decoded.empty() ? latency.freeRows() : 0,
+                anyway && decodes == 0 ? Math.max(1, latency.freeRows()) : 0,
                 Math.max(0, most),
                 count -> fits(join(decoded, List.of(), InferencePlanner.cut(prompts, (int) count)), limitNanos));
         return join(decoded, List.of(), InferencePlanner.cut(prompts, prefill));

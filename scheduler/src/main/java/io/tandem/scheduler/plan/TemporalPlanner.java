@@ -21,14 +21,16 @@ public final class TemporalPlanner implements IterationPlanner {
     private final int maxRows;
     private final InferencePlanner inference;
     private final SpareTime spare;
+    private final TenantDelay delay;
     private final IterationBudget budget;
     private final DraftPlanner drafts;
 
     public TemporalPlanner(SchedulerConfig config, KernelsConfig limits, LatencyModel latency) {
         this.interval = config.finetuning().temporalInterval();
         this.maxRows = limits.maxTokensPerIteration();
-        this.inference = new InferencePlanner(config, latency);
         this.spare = new SpareTime(latency, config.prefillChunkTokens());
+        this.delay = new TenantDelay(config.targets(), latency, spare);
+        this.inference = new InferencePlanner(config, latency, delay);
         this.budget = new IterationBudget(config.targets());
         this.drafts = new DraftPlanner(latency);
     }
@@ -49,11 +51,16 @@ public final class TemporalPlanner implements IterationPlanner {
         }
         IterationPlan interactive = inference.plan(running, maxRows, 1, modest, nowNanos);
         long budgetNanos = budget.nanos(running, nowNanos);
+        boolean hurries = waiting > 0 || delay.hurries(interactive, modest);
         IterationPlan plan = spare.fill(
                 interactive,
                 running.stream().filter(Sequence::bestEffort).toList(),
                 maxRows - interactive.features().rows(),
-                waiting > 0 ? 0 : budgetNanos);
-        return drafts.add(plan, plan.features(), maxRows - plan.features().rows(), budgetNanos);
+                hurries ? 0 : Math.min(budgetNanos, delay.limitNanos(modest)));
+        return drafts.add(
+                plan,
+                plan.features(),
+                maxRows - plan.features().rows(),
+                Math.min(budgetNanos, delay.limitNanos(plan, modest)));
     }
 }

@@ -10,7 +10,8 @@ import java.util.List;
 /**
  * Short iterations for {@link ModestTenants}. Whoever of them comes waits for the iteration under way, so as long as there are
  * any, the work of others fills an iteration up to {@link Targets#delayMillis} only. The iteration that gives the first token
- * has nothing of others. So that is the most that others add to it, as far as the latency model predicts well.
+ * has nothing of others. So that is the most that others add to it, as far as the latency model predicts well and one of their
+ * answers and a few tokens of their prompts fit, which go on in any case.
  *
  * <p>Answers of others then get their tokens in turns, those first that have waited longest, and share the time with their
  * prompts. Their work waits for a while but not for ever: modest tenants are those that take a small part of the device.
@@ -23,10 +24,10 @@ final class TenantDelay {
     private final LatencyModel latency;
     private final SpareTime spare;
 
-    TenantDelay(Targets targets, LatencyModel latency, int prefillChunkTokens) {
+    TenantDelay(Targets targets, LatencyModel latency, SpareTime spare) {
         this.delayNanos = targets.delayNanos();
         this.latency = latency;
-        this.spare = new SpareTime(latency, prefillChunkTokens);
+        this.spare = spare;
     }
 
     boolean bounds(ModestTenants modest) {
@@ -40,6 +41,12 @@ final class TenantDelay {
         }
         long shortest = latency.predictNanos(IterationFeatures.decoding(1, 1));
         return Math.max(delayNanos, (long) (SHORTEST * shortest));
+    }
+
+    /** How long one with drafts of what follows may last; those of modest tenants' own answers are not bounded. */
+    long limitNanos(IterationPlan plan, ModestTenants modest) {
+        boolean own = plan.chunks().stream().allMatch(chunk -> modest.have(chunk.sequence()));
+        return own ? Long.MAX_VALUE : limitNanos(modest);
     }
 
     /** Whether an iteration gives a first token that nothing of others should delay. */
@@ -72,8 +79,11 @@ final class TenantDelay {
         List<Sequence> prompts =
                 others.stream().filter(sequence -> !sequence.decoding()).toList();
         long decodeNanos = prompts.isEmpty() ? mostNanos : own.empty() ? mostNanos / 2 : (aloneNanos + mostNanos) / 2;
-        IterationPlan decoded = spare.fill(own, decoding, rows, decodeNanos);
+        // One that never fits would have to wait for as long as there are modest tenants, and so would all behind it.
+        IterationPlan decoded = spare.fill(own, decoding, rows, decodeNanos, true);
         int left = rows - decoded.features().rows() + own.features().rows();
-        return spare.fill(decoded, prompts, left, mostNanos);
+        IterationPlan all = spare.fill(decoded, prompts, left, mostNanos);
+        boolean stuck = all.features().prefillRows() == own.features().prefillRows();
+        return stuck ? spare.fill(decoded, prompts, left, mostNanos, true) : all;
     }
 }

@@ -2,6 +2,8 @@ package io.tandem.scheduler.loop;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.SamplingParams;
 import io.tandem.scheduler.inference.Sequence;
@@ -60,6 +62,28 @@ class RecentUseTest {
         use.trained("a/user", 100);
         assertThat(modest()).containsExactly("b");
         use.trained("b", 100);
+        assertThat(modest()).isEmpty();
+    }
+
+    /** An answer counts by its tokens, not by the iterations that these take. */
+    @Test
+    void answersCountByToken() {
+        came("a", 0);
+        ran("a", 1000);
+        came("b", 0);
+        Sequence answer = sequence("b", 0);
+        answer.admit(0, 0, IterationInputs.BASE);
+        answer.advance(answer.pending());
+        answer.append(new Draw(1, Float.NaN, new int[0], new float[0]));
+        for (int i = 0; i < 1000; i++) {
+            use.run(List.of(new Chunk(answer, 1, true, new int[0])));
+        }
+        assertThat(modest()).containsExactly("b");
+        for (int i = 0; i < 166; i++) {
+            use.served(answer);
+        }
+        assertThat(modest()).containsExactly("b");
+        use.served(answer);
         assertThat(modest()).isEmpty();
     }
 

@@ -25,7 +25,8 @@ class DraftPlannerTest {
 
     private final LatencyModel latency = new LatencyModel(16);
     private final DraftPlanner drafts = new DraftPlanner(latency);
-    private final InferencePlanner inference = new InferencePlanner(config(), latency);
+    private final InferencePlanner inference = new InferencePlanner(
+            config(), latency, new TenantDelay(config().targets(), latency, new SpareTime(latency, 64)));
 
     private static SchedulerConfig config() {
         Finetuning finetuning = new Finetuning(1024, 0.05, 0, Mode.CO_SERVING, 1);

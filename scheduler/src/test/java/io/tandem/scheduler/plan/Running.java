@@ -29,9 +29,23 @@ final class Running {
         return sequence;
     }
 
+    /** A prompt that nobody waits for. */
+    static Sequence bestEffort(String caller, int tokens) {
+        InferenceRequest request =
+                new InferenceRequest(0, caller, new int[tokens], 40, List.of(), SamplingParams.GREEDY, StopRule.NONE);
+        Sequence sequence = new Sequence(request.asBestEffort(), new RecordingSink(), 1 << 20, 0);
+        sequence.admit(0, 0, IterationInputs.BASE);
+        return sequence;
+    }
+
     /** An answer of one token over and over, of which the next ones may be drafted. */
     static Sequence repeating(int generated, int maxTokens, long firstTokenNanos) {
-        Sequence sequence = prompt(10, maxTokens, 0);
+        return repeating(InferenceRequest.SHARED_CALLER, generated, maxTokens, firstTokenNanos);
+    }
+
+    /** The same of a caller. */
+    static Sequence repeating(String caller, int generated, int maxTokens, long firstTokenNanos) {
+        Sequence sequence = prompt(caller, new int[10], maxTokens, 0);
         sequence.speculate(8);
         generate(sequence, generated, firstTokenNanos);
         sequence.roomForDraft(true);
@@ -52,7 +66,7 @@ final class Running {
         return sequence;
     }
 
-    private static void generate(Sequence sequence, int tokens, long nowNanos) {
+    static void generate(Sequence sequence, int tokens, long nowNanos) {
         for (int i = 0; i < tokens; i++) {
             sequence.advance(sequence.pending());
             sequence.timeline().token(nowNanos);

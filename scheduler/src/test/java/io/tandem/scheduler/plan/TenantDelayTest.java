@@ -31,6 +31,9 @@ class TenantDelayTest {
     private static final double DELAY = 6;
     private static final long DELAY_NANOS = 6_000_000;
     private static final int LAYERS = 3;
+    /** That each token of a draft attends to, so that few fit. */
+    private static final int CONTEXT = 5000;
+
     private static final KernelsConfig LIMITS = FakeDevice.limits(64, 4096, 1);
     private static final PackProgress FORWARD = new PackProgress(1000, LAYERS, 1000, 1000 * LAYERS);
     private static final PackProgress BACKWARD = new PackProgress(1000, LAYERS, 0, 2500);
@@ -39,18 +42,19 @@ class TenantDelayTest {
     private final Random random = new Random(3);
 
     private HybridTokenPlanner planner(double delay, double floor) {
-        return new HybridTokenPlanner(
-                new SchedulerConfig(
-                        new Targets(50, 2000, delay),
-                        new Finetuning(1024, floor, 0, Mode.CO_SERVING, 1),
-                        256,
-                        0,
-                        100,
-                        10,
-                        1,
-                        Speculation.NONE),
-                LIMITS,
-                latency);
+        return new HybridTokenPlanner(config(delay, floor), LIMITS, latency);
+    }
+
+    private static SchedulerConfig config(double delay, double floor) {
+        return new SchedulerConfig(
+                new Targets(50, 2000, delay),
+                new Finetuning(1024, floor, 0, Mode.CO_SERVING, 1),
+                256,
+                0,
+                100,
+                10,
+                1,
+                Speculation.NONE);
     }
 
     private static Optional<PendingTraining> pending(PackProgress pack) {
@@ -128,6 +132,59 @@ class TenantDelayTest {
         assertThat(plan.training()).isEmpty();
     }
 
+    /** What the floor has saved up waits for the next one. */
+    @Test
+    void aFirstTokensIterationHasNoFloor() {
+        ServingSpell spell = ServingSpell.NONE.plus(1_000_000_000);
+        for (PackProgress pack : List.of(FORWARD, BACKWARD)) {
+            Optional<PendingTraining> training = Optional.of(new PendingTraining(Set.of(LOUD), pack, true, spell));
+            IterationPlan first = planner(DELAY, 0.5).plan(List.of(prompt(QUIET, 40)), 0, training, MODEST, 0);
+            assertThat(first.features().prefillRows()).isEqualTo(40);
+            assertThat(first.training()).isEmpty();
+            IterationPlan next = planner(DELAY, 0.5).plan(answers(QUIET, 1), 0, training, MODEST, 0);
+            assertThat(next.training()).isPresent();
+        }
+    }
+
+    @Test
+    void bestEffortRowsOfTurnsMakeWayToo() {
+        TemporalPlanner temporal = new TemporalPlanner(config(DELAY, 0), LIMITS, latency);
+        List<Sequence> running = new ArrayList<>();
+        for (int i = 0; i < 60; i++) {
+            Sequence batch = Running.bestEffort(LOUD, 10);
+            Running.generate(batch, 1, 0);
+            running.add(batch);
+        }
+        running.addAll(answers(QUIET, 1));
+        IterationPlan bounded = temporal.plan(running, 0, Optional.empty(), MODEST, 0);
+        assertThat(millis(bounded)).isLessThanOrEqualTo(DELAY).isGreaterThan(0.9 * DELAY);
+        running.add(prompt(QUIET, 40));
+        IterationPlan first = temporal.plan(running, 0, Optional.empty(), MODEST, 0);
+        assertThat(first.chunks()).hasSize(2).allMatch(chunk -> MODEST.have(chunk.sequence()));
+        assertThat(temporal.plan(running, 0, Optional.empty(), ModestTenants.NONE, 0)
+                        .features()
+                        .decodeRows())
+                .isEqualTo(61);
+    }
+
+    /** Who asks for little is not to be protected from drafts of its own answers. */
+    @Test
+    void draftsOfModestTenantsAreThoseWithoutOthers() {
+        List<Sequence> own = List.of(Running.repeating(QUIET, CONTEXT, 2 * CONTEXT, 0));
+        for (Optional<PendingTraining> training : List.of(Optional.<PendingTraining>empty(), pending(BACKWARD))) {
+            int alone = drafted(own, training, ModestTenants.NONE);
+            assertThat(alone).isGreaterThan(1);
+            assertThat(drafted(own, training, MODEST)).isEqualTo(alone);
+        }
+        List<Sequence> loud = List.of(Running.repeating(LOUD, CONTEXT, 2 * CONTEXT, 0));
+        assertThat(drafted(loud, Optional.empty(), MODEST))
+                .isLessThan(drafted(loud, Optional.empty(), ModestTenants.NONE));
+    }
+
+    private int drafted(List<Sequence> running, Optional<PendingTraining> training, ModestTenants modest) {
+        return planner(0.1, 0).plan(running, 0, training, modest, 0).features().draftRows();
+    }
+
     /** As they would without others. */
     @Test
     void promptsOfModestTenantsRunTogether() {
@@ -168,6 +225,39 @@ class TenantDelayTest {
         int size = planned.size();
         assertThat(size).isBetween(10, 50);
         assertThat(planned).containsExactlyInAnyOrderElementsOf(running.subList(60 - size, 60));
+    }
+
+    /** Whose context alone takes longer than others may. */
+    private Sequence longAnswer(long tokensNanos) {
+        Sequence answer = prompt(LOUD, 200_000);
+        Running.generate(answer, 1, tokensNanos);
+        assertThat(latency.predictNanos(IterationFeatures.decoding(1, answer.computed())))
+                .isGreaterThan(2 * DELAY_NANOS);
+        return answer;
+    }
+
+    @Test
+    void promptsGoOnBesideAnAnswerThatDoesNotFit() {
+        Sequence answer = longAnswer(0);
+        IterationPlan plan = plan(List.of(answer, prompt("other", 500)), Optional.empty());
+        assertThat(plan.features().decodeRows()).isOne();
+        assertThat(plan.features().prefillRows()).isEqualTo(latency.freeRows());
+    }
+
+    /** Nor does it stop those behind it, once it has had its turn. */
+    @Test
+    void anAnswerThatDoesNotFitGoesOnBesideModestTenants() {
+        Sequence answer = longAnswer(0);
+        List<Sequence> running = new ArrayList<>(answers(QUIET, 1));
+        running.add(Running.answer("other", 1, 40, 1000));
+        running.add(answer);
+        assertThat(plan(running, Optional.empty()).chunks())
+                .extracting(Chunk::sequence)
+                .containsExactlyInAnyOrder(running.get(0), answer);
+        answer.timeline().token(2000);
+        assertThat(plan(running, Optional.empty()).chunks())
+                .extracting(Chunk::sequence)
+                .containsExactlyInAnyOrder(running.get(0), running.get(1));
     }
 
     /** Less than what an iteration takes that does next to nothing. */

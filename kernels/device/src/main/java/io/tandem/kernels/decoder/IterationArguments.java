@@ -87,14 +87,14 @@ interface IterationArguments {
      * One of a recursive model's loops, as {@code loops.py} has it.
      *
      * @param layers the first one, and the end
-     * @param rows which of the last call's rows go on, and behind those, by slot, rows that are kept since earlier iterations;
+     * @param rows which of the last call's rows go on, and behind those, by slot, rows that are held since earlier iterations;
      *     empty in the first loop
-     * @param held those that stay what they are
+     * @param left those of them that have left, and stay what they are
      */
-    record Loop(long[] layers, long[] rows, long[] held) implements Arguments {
+    record Loop(long[] layers, long[] rows, long[] left) implements Arguments {
         /** In the script's order. */
         IValue[] values(TensorScope call) {
-            return new IValue[] {call.numbers(layers), call.numbers(rows), call.numbers(held)};
+            return new IValue[] {call.numbers(layers), call.numbers(rows), call.numbers(left)};
         }
     }
 
@@ -104,7 +104,7 @@ interface IterationArguments {
      * @param singles as in {@link Places}
      * @param numbers as in {@link Inputs}, and so are sizes, layout, mixed and top
      * @param loop that they go through, from 0
-     * @param slots where they are kept since the loop before
+     * @param slots where they are held since the loop before
      */
     record Entering(
             List<SinglesObject> singles,
@@ -137,14 +137,14 @@ interface IterationArguments {
     }
 
     /**
-     * Rows that leave a recursive model early.
+     * Rows that have left a recursive model early, of which keys and values are kept.
      *
      * @param singles as in {@link Places}
      * @param numbers as in {@link Inputs}, and so are sizes, layout and mixed
      * @param first layer that they do not go through any more
-     * @param rows which of the last call's they are
+     * @param rows as in {@link Loop}
      */
-    record Leaving(
+    record Keeping(
             List<SinglesObject> singles,
             PtNDArray numbers,
             long[] sizes,
@@ -153,8 +153,8 @@ interface IterationArguments {
             int first,
             long[] rows)
             implements Arguments {
-        static Leaving of(List<SinglesObject> singles, Inputs inputs, int first, long[] rows) {
-            return new Leaving(singles, inputs.numbers, inputs.sizes, inputs.layout, inputs.mixed, first, rows);
+        static Keeping of(List<SinglesObject> singles, Inputs inputs, int first, long[] rows) {
+            return new Keeping(singles, inputs.numbers, inputs.sizes, inputs.layout, inputs.mixed, first, rows);
         }
 
         /** In the script's order. */

@@ -4,7 +4,7 @@ import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.decoder.DecoderScript.Arguments;
 import io.tandem.kernels.decoder.IterationArguments.Entering;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
-import io.tandem.kernels.decoder.IterationArguments.Leaving;
+import io.tandem.kernels.decoder.IterationArguments.Keeping;
 import io.tandem.kernels.decoder.IterationArguments.Loop;
 import io.tandem.kernels.decoder.IterationArguments.Places;
 import io.tandem.kernels.decoder.ScriptObjects.AdaptersObject;
@@ -62,20 +62,20 @@ record LoopScript(ScriptModule script) {
 
     /**
      * @param rows of the passage
-     * @param slots where they are kept
+     * @param slots where they are held
      */
     void hold(TensorScope call, PassageObject passage, CacheObject cache, long[] rows, long[] slots) {
         script.call(call, "hold", passage.value(), cache.value(), call.numbers(rows), call.numbers(slots));
     }
 
-    void leave(
+    void keep(
             TensorScope call,
             PassageObject passage,
             ModelObject model,
             CacheObject cache,
             AdaptersObject adapters,
-            Leaving leaving) {
-        IValue[] left = {passage.value(), model.value(), cache.value(), adapters.value()};
-        script.call(call, "leave", Arguments.after(leaving.values(call), left));
+            Keeping keeping) {
+        IValue[] kept = {passage.value(), model.value(), cache.value(), adapters.value()};
+        script.call(call, "keep", Arguments.after(keeping.values(call), kept));
     }
 }

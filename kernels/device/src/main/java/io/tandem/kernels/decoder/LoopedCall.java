@@ -6,7 +6,7 @@ import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
-import io.tandem.kernels.decoder.IterationArguments.Leaving;
+import io.tandem.kernels.decoder.IterationArguments.Keeping;
 import io.tandem.kernels.decoder.IterationArguments.Loop;
 import io.tandem.kernels.decoder.ScriptObjects.PassageObject;
 import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
@@ -17,7 +17,7 @@ import java.util.stream.IntStream;
 
 /**
  * An iteration of a recursive model from which rows may {@linkplain EarlyExit leave early}: a call for each loop, as {@code
- * loops.py} has it. A segment goes on until all of its rows have left; until then those that have are held at what they
+ * loops.py} has it. A segment goes on until all of its rows have left; until then those that have stay what they
  * left with, which gives the same keys and values.
  *
  * @param call to run the rows that go on
@@ -103,14 +103,14 @@ record LoopedCall(IterationCall call, int lane, int capacity, int maxVirtual) {
         int block = call.config().blockLayers();
         long[] layers = {(long) block * (loop - 1), (long) block * loop};
         List<SinglesObject> singles = call.adapters().singles(lane, loop, group.rows);
-        long[] kept = loop == 1 ? new long[0] : places(last, group);
-        Loop own = new Loop(layers, kept, held(group));
+        long[] rows = loop == 1 ? new long[0] : places(last, group);
+        Loop own = new Loop(layers, rows, left(group));
         return IntBuffer.wrap(call.scope()
                 .ints(loops().iterateLoop(call.scope(), passage, call.places().with(singles), inputs, own)));
     }
 
     /** Rows that have left, of segments that go on. */
-    private static long[] held(Group group) {
+    private static long[] left(Group group) {
         return IntStream.range(0, group.segments.size())
                 .flatMap(i -> group.segments
                         .get(i)
@@ -137,7 +137,7 @@ record LoopedCall(IterationCall call, int lane, int capacity, int maxVirtual) {
         }
     }
 
-    /** Leaves keys and values of later loops, for segments that are over. */
+    /** Writes keys and values of later loops, for segments that are over. */
     void keep(PassageObject passage, Group group, int loop) {
         List<LoopedSegment> over =
                 group.segments.stream().filter(LoopedSegment::isOver).toList();
@@ -149,16 +149,16 @@ record LoopedCall(IterationCall call, int lane, int capacity, int maxVirtual) {
         Inputs inputs = call.inputs(leaving.rows, call.sampling(silent, leaving.rows), new long[0]);
         List<SinglesObject> singles = call.adapters().singles(lane, count() + loop, leaving.rows);
         int first = call.config().blockLayers() * loop;
-        loops().leave(
+        loops().keep(
                         call.scope(),
                         passage,
                         call.places().model(),
                         call.places().cache(),
                         call.places().adapters(),
-                        Leaving.of(singles, inputs, first, places(group, leaving)));
+                        Keeping.of(singles, inputs, first, places(group, leaving)));
     }
 
-    /** Where the rows of a group are among those that came before, or, behind these, the slots where they are kept. */
+    /** Where the rows of a group are among those that came before, or, behind these, the slots where they are held. */
     private static long[] places(Group before, Group after) {
         RowEncoder old = before.rows.all();
         RowEncoder rows = after.rows.all();

@@ -12,11 +12,12 @@ import io.tandem.kernels.decoder.ScriptObjects.PassageObject;
 import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
 import io.tandem.kernels.model.ModelConfig;
 import java.nio.IntBuffer;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * Continuous depth-wise batching (Bae et al., 2024): an iteration in which each decode row of a recursive model goes through
@@ -126,17 +127,13 @@ record TogetherCall(LoopedCall looped) {
     private void hold(Entered entered) {
         IterationCall call = looped.call();
         RowEncoder rows = entered.group.rows().all();
-        List<Long> going = new ArrayList<>();
         long[] slots = slots(entered.group);
-        for (long row = 0; row < slots.length; row++) {
-            if (!entered.group.segments().get(rows.owners[(int) row]).isOver()) {
-                going.add(row);
-            }
-        }
-        long[] own = going.stream().mapToLong(row -> row).toArray();
-        if (own.length > 0) {
-            long[] where =
-                    going.stream().mapToLong(row -> slots[row.intValue()]).toArray();
+        int[] going = IntStream.range(0, slots.length)
+                .filter(row -> !entered.group.segments().get(rows.owners[row]).isOver())
+                .toArray();
+        if (going.length > 0) {
+            long[] own = Arrays.stream(going).asLongStream().toArray();
+            long[] where = Arrays.stream(going).mapToLong(row -> slots[row]).toArray();
             looped.loops().hold(call.scope(), entered.passage, call.places().cache(), own, where);
         }
     }

@@ -299,7 +299,9 @@ public final class TorchScriptDecoder implements DeviceModel {
             PackLanes.Part part = split.parts().get(i);
             Depth depth = depths.get(i);
             long[] placed = virtual.get(i);
-            List<SinglesObject> singles = adapters.singles(i, 0, depth);
+            // Loops have rows of their own.
+            boolean looped = inputs.oneLoop() || LoopedCall.needed(part.segments());
+            List<SinglesObject> singles = looped ? List.of() : adapters.singles(i, 0, depth);
             calls.add(() -> run(part, depth, pack, placed, singles, mixed, inputs.oneLoop()));
         }
         List<IterationOutputs> outputs = split.even() ? lanes.together(calls) : lanes.inTurn(calls);
