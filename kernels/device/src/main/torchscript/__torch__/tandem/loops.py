@@ -71,8 +71,8 @@ def forward_(self: __torch__.tandem.loops.Passage, model: __torch__.tandem.model
                                               learning, taught)
   return __torch__.tandem.loops.draw(model, adapters.full, x, inputs, layout[9], top, True)
 
-# x [N, C], groups: as in iteration.wanted, top: as in iteration.draw -> what that does of the wanted tokens and, if they
-# may leave, how likely the most likely token is [S] float32; nothing if there are none
+# x [N, C], groups: as in iteration.wanted; top: as in iteration.draw -> what that does of the wanted tokens and, if
+# they may leave, how likely the most likely token is [S] float32; nothing if there are none
 def draw(model: __torch__.tandem.model.Model, full: __torch__.tandem.adapter.full.Full, x: Tensor,
          inputs: __torch__.tandem.inputs.Inputs, groups: List[int], top: int, leaves: bool) -> List[Tensor]:
   results = annotate(List[Tensor], [])

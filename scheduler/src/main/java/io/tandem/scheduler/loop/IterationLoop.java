@@ -180,9 +180,8 @@ public final class IterationLoop {
             return false;
         }
         iteration++;
-        // Latency is not learned from iterations of one loop: what happens once in any, drawing above all, is a larger
-        // part
-        // of them. So loops times their time would teach that whole iterations, which are what is sized, take longer.
+        // Latency is not learned from iterations of one loop. What happens once in any, drawing above all, is a larger
+        // part of them, so loops times what they take is longer than a whole one; and it is whole ones that are sized.
         boolean oneLoop = depthwise && plan.byLoops();
         long predicted = latency.predictNanos(plan.features()) / (oneLoop ? loops : 1);
         long alone = latency.predictNanos(plan.features().withoutWindow());
@@ -213,7 +212,7 @@ public final class IterationLoop {
      *
      * @param drafted tokens of drafts that were right
      * @param goingOn rows that have no token yet but go on in another iteration
-     * @param bestEffort tokens less rows that belong to best-effort requests
+     * @param bestEffort how many of the former, less the latter, belong to best-effort requests
      * @param loops of a recursive model that the tokens went through
      */
     private record Accepted(int drafted, int goingOn, int bestEffort, int loops) {

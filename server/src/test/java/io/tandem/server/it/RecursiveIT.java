@@ -120,7 +120,8 @@ class RecursiveIT {
                             + "\"structured_outputs\":{\"choice\":[\"abcdefghij\"]}}"));
             assertThat(early(forced)).isPositive();
             assertThat(server.json(server.post(
-                                    "/v1/responses", "{\"model\":\"tiny\",\"input\":\"Hello\",\"early_exit\":1e-9}"))
+                                    "/v1/responses",
+                                    "{\"model\":\"tiny\",\"input\":\"Hello\",\"temperature\":0,\"early_exit\":1e-9}"))
                             .at("/usage/output_tokens_details/early_exit_tokens")
                             .asInt())
                     .isPositive();
