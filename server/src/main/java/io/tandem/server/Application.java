@@ -87,8 +87,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The one place that makes the long-lived things and knows the order in which they end: first the engine thread, which
- * lets nobody in any more and leaves a checkpoint of every job, then the jobs' thread, which writes them, then the
- * device.
+ * lets nobody in and leaves a checkpoint of every job, then the jobs' thread, which writes them, then the device.
  */
 public final class Application implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Application.class);
@@ -150,8 +149,7 @@ public final class Application implements AutoCloseable {
         Files.createDirectories(config.adapterRoot());
         ModelFiles base = ModelSource.open(config.model());
         device = TorchScriptDecoder.load(base, config.scheduler().deviceLimits(config.kernels()), loading);
-        int context = device.limits().contextTokens();
-        model = text(config, base, device.model(), context);
+        model = text(config, base, device.model(), device.limits().contextTokens());
         grammars = new Grammars(model);
         PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         meters.config().namingConvention(new VllmNaming());
@@ -161,9 +159,9 @@ public final class Application implements AutoCloseable {
         readiness = new Readiness(engine::healthy, watchdog::stall);
         bind(meters);
         TenantFiles files = new TenantFiles(storage);
-        int maxRank = device.limits().maxRank();
         AtomicLong nextRequestId = new AtomicLong(1);
-        int maxExampleTokens = Math.min(context, device.limits().packTokens());
+        int maxExampleTokens =
+                Math.min(device.limits().contextTokens(), device.limits().packTokens());
         long trainingBytes = trainingMemory(config.trainingMemoryBytes());
         TrainingDevice training = new TrainingDevice(device.model(), device.limits(), trainingBytes, engine::latency);
         TrainingSetup setup = new TrainingSetup(
@@ -186,7 +184,10 @@ public final class Application implements AutoCloseable {
                 config.finetune(),
                 Clock.systemUTC(),
                 new TrainingUsage(usage, tenants::quota),
-                new WritingSource(tenant -> limits.admitted(tenant, engine.bestEffort(), model.name()), nextRequestId));
+                tenant -> new WritingSource(
+                        limits.admitted(tenant, engine.bestEffort(), model.name()),
+                        () -> limits.atOnce(tenant),
+                        nextRequestId));
         batches = new BatchService(new BatchStore(storage), files::of, config.batches(), Clock.systemUTC());
         Gauge.builder("tandem.batch.rows.waiting", batches, BatchService::waitingRows)
                 .description("rows of batches that have not ended")
