@@ -149,7 +149,8 @@ public final class Application implements AutoCloseable {
         Files.createDirectories(config.adapterRoot());
         ModelFiles base = ModelSource.open(config.model());
         device = TorchScriptDecoder.load(base, config.scheduler().deviceLimits(config.kernels()), loading);
-        model = text(config, base, device.model(), device.limits().contextTokens());
+        int context = device.limits().contextTokens();
+        model = text(config, base, device.model(), context);
         grammars = new Grammars(model);
         PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         meters.config().namingConvention(new VllmNaming());
@@ -160,8 +161,8 @@ public final class Application implements AutoCloseable {
         bind(meters);
         TenantFiles files = new TenantFiles(storage);
         AtomicLong nextRequestId = new AtomicLong(1);
-        int maxExampleTokens =
-                Math.min(device.limits().contextTokens(), device.limits().packTokens());
+        int maxRank = device.limits().maxRank();
+        int maxExampleTokens = Math.min(context, device.limits().packTokens());
         long trainingBytes = trainingMemory(config.trainingMemoryBytes());
         TrainingDevice training = new TrainingDevice(device.model(), device.limits(), trainingBytes, engine::latency);
         TrainingSetup setup = new TrainingSetup(
@@ -169,8 +170,7 @@ public final class Application implements AutoCloseable {
         adapters = adapters(config, environment, setup, files, meters, nextRequestId);
         // Read before anybody asks, on a thread that may wait.
         tenants.ids().forEach(adapters::of);
-        AdapterStore adapterStore =
-                new AdapterStore(storage, TenantId.DEFAULT, data.uploads(), device.model(), maxRank);
+        AdapterStore store = new AdapterStore(storage, TenantId.DEFAULT, data.uploads(), device.model(), maxRank);
         RateLimits limits = new RateLimits(tenants::quota, usage, Clock.systemUTC());
         jobs = new JobService(
                 setup,
@@ -179,8 +179,8 @@ public final class Application implements AutoCloseable {
                 new JobService.Stores(
                         files::of,
                         new JobStore(storage, data.jobs()),
-                        new CheckpointStore(storage, adapterStore),
-                        adapterStore),
+                        new CheckpointStore(storage, store),
+                        store),
                 config.finetune(),
                 Clock.systemUTC(),
                 new TrainingUsage(usage, tenants::quota),
