@@ -177,10 +177,7 @@ public final class Application implements AutoCloseable {
                 traces.jobs(engine),
                 tenant -> adapters.of(tenant).library(),
                 new JobService.Stores(
-                        files::of,
-                        new JobStore(storage, data.jobs()),
-                        new CheckpointStore(storage, store),
-                        store),
+                        files::of, new JobStore(storage, data.jobs()), new CheckpointStore(storage, store), store),
                 config.finetune(),
                 Clock.systemUTC(),
                 new TrainingUsage(usage, tenants::quota),
