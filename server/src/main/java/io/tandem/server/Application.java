@@ -87,8 +87,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The one place that makes the long-lived things and knows the order in which they end: first the engine thread, which
- * lets nobody in any more and leaves a checkpoint of every job, then the jobs' thread, which writes them, then the
- * device.
+ * lets nobody in and leaves a checkpoint of every job, then the jobs' thread, which writes them, then the device.
  */
 public final class Application implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Application.class);
@@ -161,8 +160,8 @@ public final class Application implements AutoCloseable {
         readiness = new Readiness(engine::healthy, watchdog::stall);
         bind(meters);
         TenantFiles files = new TenantFiles(storage);
-        int maxRank = device.limits().maxRank();
         AtomicLong nextRequestId = new AtomicLong(1);
+        int maxRank = device.limits().maxRank();
         int maxExampleTokens = Math.min(context, device.limits().packTokens());
         long trainingBytes = trainingMemory(config.trainingMemoryBytes());
         TrainingDevice training = new TrainingDevice(device.model(), device.limits(), trainingBytes, engine::latency);
@@ -171,22 +170,21 @@ public final class Application implements AutoCloseable {
         adapters = adapters(config, environment, setup, files, meters, nextRequestId);
         // Read before anybody asks, on a thread that may wait.
         tenants.ids().forEach(adapters::of);
-        AdapterStore adapterStore =
-                new AdapterStore(storage, TenantId.DEFAULT, data.uploads(), device.model(), maxRank);
+        AdapterStore store = new AdapterStore(storage, TenantId.DEFAULT, data.uploads(), device.model(), maxRank);
         RateLimits limits = new RateLimits(tenants::quota, usage, Clock.systemUTC());
         jobs = new JobService(
                 setup,
                 traces.jobs(engine),
                 tenant -> adapters.of(tenant).library(),
                 new JobService.Stores(
-                        files::of,
-                        new JobStore(storage, data.jobs()),
-                        new CheckpointStore(storage, adapterStore),
-                        adapterStore),
+                        files::of, new JobStore(storage, data.jobs()), new CheckpointStore(storage, store), store),
                 config.finetune(),
                 Clock.systemUTC(),
                 new TrainingUsage(usage, tenants::quota),
-                new WritingSource(tenant -> limits.admitted(tenant, engine.bestEffort(), model.name()), nextRequestId));
+                tenant -> new WritingSource(
+                        limits.admitted(tenant, engine.bestEffort(), model.name()),
+                        () -> limits.atOnce(tenant),
+                        nextRequestId));
         batches = new BatchService(new BatchStore(storage), files::of, config.batches(), Clock.systemUTC());
         Gauge.builder("tandem.batch.rows.waiting", batches, BatchService::waitingRows)
                 .description("rows of batches that have not ended")

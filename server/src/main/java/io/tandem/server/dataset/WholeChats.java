@@ -6,23 +6,21 @@ import io.tandem.server.dataset.ExampleLine.Chat;
 import io.tandem.server.dataset.ExampleLine.Message;
 import java.io.IOException;
 import java.io.InputStream;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /** Chats that a model can write both sides of: a user and an assistant in turns, perhaps behind what a system says. */
 public final class WholeChats {
     private WholeChats() {}
 
-    /** The chats of a file that a {@link DatasetReader} has accepted as {@link TextRules#wholeChats}. */
-    public static List<List<ChatMessage>> read(InputStream file) throws IOException {
+    /** Goes through the chats of a file that a {@link DatasetReader} has accepted as {@link TextRules#wholeChats}. */
+    public static void read(InputStream file, Consumer<List<ChatMessage>> each) throws IOException {
         ExampleSource source = ExampleSource.open(file);
-        List<List<ChatMessage>> chats = new ArrayList<>();
         for (Optional<JsonNode> line = source.next(); line.isPresent(); line = source.next()) {
             Chat chat = requireWritable(LineFormat.of(line.get()).parse(line.get()));
-            chats.add(chat.messages().stream().map(Message::chat).toList());
+            each.accept(chat.messages().stream().map(Message::chat).toList());
         }
-        return chats;
     }
 
     /** @throws RejectedLine if it is another example */

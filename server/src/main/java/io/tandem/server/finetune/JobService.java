@@ -73,7 +73,7 @@ public final class JobService implements AutoCloseable {
             FinetuneConfig config,
             Clock clock,
             TrainingAccount account,
-            WritingSource source) {
+            Function<TenantId, WritingSource> sources) {
         this.account = account;
         this.setup = setup;
         this.engine = engine;
@@ -83,7 +83,7 @@ public final class JobService implements AutoCloseable {
         this.results = new JobResults(files, jobs, stores.checkpoints(), stores.adapters(), libraries, config);
         this.book = new JobBook(jobs, clock, results::thinOut);
         JobEnds ends = new JobEnds(book, results, setup, readers);
-        this.launch = new JobLaunch(setup, engine, book, results, readers, thread, account, ends, source);
+        this.launch = new JobLaunch(setup, engine, book, results, readers, thread, account, ends, sources);
     }
 
     /**

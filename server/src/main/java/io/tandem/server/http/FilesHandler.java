@@ -37,7 +37,9 @@ final class FilesHandler {
 
     private final TenantFiles files;
     private final Tenants tenants;
+    /** Of whatever moves whole files. */
     private final TenantTurns forms;
+
     private final Clock clock;
 
     FilesHandler(TenantFiles files, Tenants tenants, TenantTurns forms, Clock clock) {
@@ -136,32 +138,38 @@ final class FilesHandler {
     }
 
     void content(RoutingContext context, Principal caller) {
-        Json.blocking(
+        String id = context.pathParam("file");
+        // A file that comes from elsewhere is fetched whole before its first byte is sent.
+        Future<FileChannel> opened = context.vertx()
+                .executeBlocking(() -> find(context, caller), false)
+                .compose(file -> forms.run(
+                        caller.tenant(),
+                        file.path("bytes").asLong(),
+                        () -> files.of(caller.tenant()).open(id).orElseThrow(() -> missing(id))));
+        Json.later(
                 context,
-                () -> {
-                    String id = context.pathParam("file");
-                    return files.of(caller.tenant()).open(id).orElseThrow(() -> missing(id));
-                },
+                opened,
                 content -> Downloads.send(context, content, "application/octet-stream")
                         .eventually(() -> close(context, content))
                         .onFailure(context::fail));
     }
 
     void delete(RoutingContext context, Principal caller) {
-        Json.blocking(
+        Json.later(
                 context,
-                () -> {
-                    String id = context.pathParam("file");
-                    if (!files.of(caller.tenant()).delete(id)) {
-                        throw missing(id);
-                    }
-                    ObjectNode json = JsonBody.MAPPER.createObjectNode();
-                    json.put("id", id);
-                    json.put("object", "file");
-                    json.put("deleted", true);
-                    return json;
-                },
+                forms.run(caller.tenant(), 0, () -> delete(caller.tenant(), context.pathParam("file"))),
                 json -> Json.answer(context, json));
+    }
+
+    private ObjectNode delete(TenantId tenant, String id) throws IOException {
+        if (!files.of(tenant).delete(id)) {
+            throw missing(id);
+        }
+        ObjectNode json = JsonBody.MAPPER.createObjectNode();
+        json.put("id", id);
+        json.put("object", "file");
+        json.put("deleted", true);
+        return json;
     }
 
     private static Future<Void> close(RoutingContext context, FileChannel content) {

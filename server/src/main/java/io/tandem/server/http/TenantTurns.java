@@ -60,7 +60,7 @@ public final class TenantTurns {
     /**
      * @param name of the threads
      * @param most of them that one tenant has at once
-     * @param maxBytes that may wait or run
+     * @param maxBytes that may wait or run; twice as many if no tenant has more than its part of them
      */
     TenantTurns(Vertx vertx, String name, int most, long maxBytes) {
         this.vertx = vertx;
@@ -69,24 +69,27 @@ public final class TenantTurns {
         this.threads = vertx.createSharedWorkerExecutor(name, 2 * most, MAX_SECONDS, TimeUnit.SECONDS);
     }
 
-    /** For forms that lie on the disk. */
+    /** For files and forms that lie on the disk. */
     public static TenantTurns ofUploads(Vertx vertx) {
         int most = Math.max(2, Runtime.getRuntime().availableProcessors());
-        return new TenantTurns(vertx, "upload", most, Long.MAX_VALUE);
+        return new TenantTurns(vertx, "upload", most, Long.MAX_VALUE / 2);
     }
 
     /**
      * Runs something when its turn has come; its end comes back to the caller's event loop.
      *
-     * @param size in bytes; 429 if too many wait and the tenant has more than its part of them, but work alone is never too
-     *     large
+     * @param size in bytes; 429 if too many wait and the tenant has more than its part of them, or if twice as many would
+     *     wait, but work alone is never too large
      */
     <T> Future<T> run(TenantId tenant, long size, Callable<T> work) {
         Supplier<Future<T>> start = () -> threads.executeBlocking(work, false).onComplete(done -> end(tenant, size));
         Promise<T> later = Promise.promise();
         synchronized (this) {
             Line line = lines.computeIfAbsent(tenant, none -> new Line());
-            if (bytes > maxBytes - size && line.bytes > 0 && line.bytes > maxBytes / lines.size() - size) {
+            if (isTooMuch(line, size)) {
+                if (line.empty()) {
+                    lines.remove(tenant);
+                }
                 return Future.failedFuture(tooMuch());
             }
             bytes += size;
@@ -100,6 +103,13 @@ public final class TenantTurns {
             begin(line, line.end);
         }
         return start.get();
+    }
+
+    private boolean isTooMuch(Line line, long size) {
+        boolean more = line.bytes > 0 && line.bytes > maxBytes / lines.size() - size;
+        // What is larger than all that may wait needs no more room than that, or others could keep it out for ever.
+        boolean full = bytes > 0 && bytes > 2 * maxBytes - Math.min(size, maxBytes);
+        return full || (more && bytes > maxBytes - size);
     }
 
     private void begin(Line line, double end) {

@@ -10,9 +10,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /** Holds what tenants ask of the model against their quotas. In memory: a restart begins with full allowances. */
 public final class RateLimits {
+    private static final int PARTS = 4;
+
     private final Function<TenantId, Quota> quotas;
     private final Usage usage;
     private final Clock clock;
@@ -63,6 +66,17 @@ public final class RateLimits {
                 metered.cancel(requestId);
             }
         };
+    }
+
+    /**
+     * Answers that the server may wait for at once on a tenant's behalf: a quarter of those that the tenant may have, so that
+     * its own requests find room, but at least one.
+     */
+    public int atOnce(TenantId tenant) {
+        @Nullable Long sequences = quotas.apply(tenant).concurrentSequences();
+        return sequences == null
+                ? Integer.MAX_VALUE
+                : (int) Math.min(Integer.MAX_VALUE, Math.max(1, sequences / PARTS));
     }
 
     void begin(TenantId tenant, int answers) {

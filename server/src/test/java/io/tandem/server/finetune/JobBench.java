@@ -16,12 +16,15 @@ import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.JobEngine;
 import io.tandem.scheduler.Rejection;
+import io.tandem.scheduler.TokenSource;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import io.tandem.scheduler.finetune.Scores;
 import io.tandem.scheduler.finetune.Trajectories;
+import io.tandem.scheduler.inference.FinishReason;
+import io.tandem.scheduler.inference.TokenSink;
 import io.tandem.scheduler.slo.LatencyReport;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.adapter.BaseModel;
@@ -139,6 +142,20 @@ final class JobBench implements AutoCloseable {
         }
     }
 
+    /** Of a device that always fails. */
+    private static final class FailingTokens implements TokenSource {
+        @Override
+        public Optional<Rejection> submit(List<Submission> answers) {
+            answers.get(0)
+                    .sink()
+                    .finish(new TokenSink.Finish(FinishReason.FAILED, 1, 0, 0, "out of memory", TokenSink.Course.NONE));
+            return Optional.empty();
+        }
+
+        @Override
+        public void cancel(long requestId) {}
+    }
+
     private JobBench(Path root, ServedModel model, long trainingBytes) throws IOException {
         this.root = root;
         name = model.name();
@@ -176,11 +193,7 @@ final class JobBench implements AutoCloseable {
                 FinetuneConfig.DEFAULT,
                 Clock.systemUTC(),
                 TrainingAccount.NONE,
-                new WritingSource(
-                        tenant -> {
-                            throw new UnsupportedOperationException("nothing writes here");
-                        },
-                        new AtomicLong()));
+                tenant -> new WritingSource(new FailingTokens(), () -> 8, new AtomicLong()));
         jobs.restore().join();
     }
 

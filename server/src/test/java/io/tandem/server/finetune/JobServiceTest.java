@@ -112,6 +112,26 @@ class JobServiceTest {
         assertThat(bench.succeed(id, 1).path("status").asText()).isEqualTo("succeeded");
     }
 
+    /** What it has learned and written stays. */
+    @Test
+    void aJobThatADeviceFailsToWriteForIsPausedAndSaysWhy() throws IOException {
+        String id =
+                bench.create(",\"method\":{\"type\":\"distill\",\"distill\":{\"texts\":\"written\",\"examples\":2}}");
+        int steps = bench.engine.work(id).orElseThrow().totalSteps();
+        engineSays(id, sink -> sink.checkpoint(JobBench.checkpoint(steps)));
+        bench.succeed(id, 1);
+        bench.awaitStart(id);
+        assertThat(bench.status(id)).isEqualTo("paused");
+        assertThat(bench.said(id, "error"))
+                .singleElement()
+                .asString()
+                .contains("one of them failed 3 times", "out of memory", "resume");
+        bench.jobs.resume(TenantId.DEFAULT, id).join();
+        bench.awaitStart(id);
+        assertThat(bench.status(id)).isEqualTo("paused");
+        assertThat(bench.said(id, "error")).hasSize(2);
+    }
+
     /** Writes fail as on a full disk. */
     private void fillDisk(String id) {
         // Behind whatever the jobs' thread has begun to write.

@@ -161,6 +161,30 @@ class TenantTurnsTest {
         assertThat(order).containsExactly("quiet", "huge", "large", "again");
     }
 
+    /** Each has less than its part when it comes, yet together they would have any number of bytes. */
+    @Test
+    void allTogetherNeverHaveMoreThanTwiceTheBytes() throws Exception {
+        List<Future<String>> all = new ArrayList<>();
+        fill(tenant(8));
+        fill(tenant(9));
+        long most = 2 * MAX_BYTES - 2 * MOST;
+        for (int i = 0; i < 4; i++) {
+            all.add(turns.run(tenant(10 + i), most / 4, noted("fits")));
+        }
+        for (int i = 0; i < 20; i++) {
+            Future<String> refused = turns.run(tenant(100 + i), 1, noted("refused"));
+            assertThatThrownBy(() -> get(refused))
+                    .cause()
+                    .isInstanceOfSatisfying(
+                            ApiException.class, e -> assertThat(e.status()).isEqualTo(429));
+        }
+        gate.countDown();
+        for (Future<String> one : all) {
+            assertThat(get(one)).isEqualTo("fits");
+        }
+        assertThat(get(turns.run(LOUD, 10 * MAX_BYTES, noted("alone")))).isEqualTo("alone");
+    }
+
     @Test
     void whatFailsFreesItsPlace() throws Exception {
         for (int i = 0; i < 10; i++) {

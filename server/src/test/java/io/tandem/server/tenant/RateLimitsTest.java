@@ -26,6 +26,7 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -68,6 +69,23 @@ class RateLimitsTest {
             @Override
             public void cancel(long requestId) {}
         };
+    }
+
+    @Test
+    void theServerAsksForAQuarterOfTheAnswersThatATenantMayHave() throws IOException {
+        assertThat(atOnce(16L)).isEqualTo(4);
+        assertThat(atOnce(7L)).isEqualTo(1);
+        assertThat(atOnce(0L)).isEqualTo(1);
+        assertThat(atOnce(1L << 50)).isEqualTo(Integer.MAX_VALUE);
+        assertThat(atOnce(null)).isEqualTo(Integer.MAX_VALUE);
+    }
+
+    private int atOnce(@Nullable Long sequences) throws IOException {
+        Quota quota = new Quota(null, null, sequences, null, null, null, 1);
+        try (Storage storage = new Storage(
+                SqliteDocuments.open(directory.resolve("documents.db"), directory), new DiskBlobs(directory))) {
+            return new RateLimits(tenant -> quota, new Usage(new UsageStore(storage), CLOCK), CLOCK).atOnce(TENANT);
+        }
     }
 
     /** Two requests of six tokens use up eight of a minute. */

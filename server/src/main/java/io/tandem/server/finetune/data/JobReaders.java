@@ -10,13 +10,13 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,8 +24,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Threads that read training files and make what jobs start with. Dry runs have one of their own, with a bounded queue,
  * so that trying out files keeps no job from starting; the first weights have one, so that they do not wait for the files
- * of other jobs. What jobs write has as many as there are such jobs, which do little but wait for the engine. Cancelling a reading interrupts its thread, which ends it at its next piece of the file or its next
- * answer.
+ * of other jobs. Jobs that write have two, which do little but wait for the engine. Cancelling a reading interrupts its
+ * thread, which ends it at its next piece of the file or its next answer.
  */
 public final class JobReaders implements AutoCloseable {
     /** Longest that reading the files of a job may take. */
@@ -36,6 +36,8 @@ public final class JobReaders implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(JobReaders.class);
     private static final long AWAY_MILLIS = 2000;
     private static final int JOB_THREADS = 2;
+    /** Jobs that write at once, since each holds what it has written. */
+    public static final int WRITERS = 2;
     /** Dry runs that may wait for the one before them. */
     public static final int WAITING_DRY_RUNS = 8;
 
@@ -45,7 +47,8 @@ public final class JobReaders implements AutoCloseable {
 
     private final ExecutorService weights = pool(1, new LinkedBlockingQueue<>(), "first-weights");
 
-    private final ExecutorService writers = Executors.newCachedThreadPool(task -> new Thread(task, "example-writer"));
+    private final ExecutorService writers = pool(WRITERS, new LinkedBlockingQueue<>(), "example-writer");
+    private final AtomicInteger writing = new AtomicInteger();
 
     private final long jobSeconds;
     private final long dryRunSeconds;
@@ -89,9 +92,21 @@ public final class JobReaders implements AutoCloseable {
         return start(weights, OptionalLong.empty(), making);
     }
 
-    /** Waits for what the engine writes; for as long as that takes, since requests go first. */
-    public <T> CompletableFuture<T> write(Callable<T> writing) {
-        return start(writers, OptionalLong.empty(), writing);
+    /**
+     * Waits for what the engine writes, as soon as what keeps it is there; for as long as that takes, since requests go first.
+     *
+     * @param work keeps what it has written, so that it can be done again
+     */
+    public <T> CompletableFuture<T> write(Callable<T> work) {
+        writing.incrementAndGet();
+        CompletableFuture<T> written = start(writers, OptionalLong.empty(), () -> whenThere(work));
+        var unused = written.whenComplete((result, failure) -> writing.decrementAndGet());
+        return written;
+    }
+
+    /** Whether what is to be written next waits until something else is. */
+    public boolean writersBusy() {
+        return writing.get() >= WRITERS;
     }
 
     /** Reads what a dry run needs; fails with an {@link ApiException} if too many wait. */

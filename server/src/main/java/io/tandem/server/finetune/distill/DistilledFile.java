@@ -46,7 +46,7 @@ public record DistilledFile(Path examples, Path table, int kept, int of, Optiona
      * What became of the examples that were begun.
      *
      * @param begun all of them
-     * @param unfinished came to no end
+     * @param unfinished came to no end, or cannot be learned as the template writes them
      * @param verbatim ask what the training file asks, word by word
      * @param repeated ask what an earlier one asks
      */

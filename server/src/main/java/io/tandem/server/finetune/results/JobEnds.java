@@ -97,9 +97,8 @@ public final class JobEnds {
             LOG.info("the base model of job {} is written when the server is there again", JobObject.id(job));
         } else {
             LOG.error("the base model of job {} could not be written", JobObject.id(job), failure);
-            book.status(job, JobObject.PAUSED);
             String why = failure instanceof Exception exception ? JobBook.why(exception) : String.valueOf(failure);
-            book.say(
+            book.pause(
                     job,
                     "error",
                     "The base model could not be written: " + why

@@ -2,7 +2,10 @@ package io.tandem.server.finetune.run;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.FinetuneJob;
+import io.tandem.scheduler.finetune.JobCheckpoint;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.dataset.Dataset;
 import io.tandem.server.finetune.data.JobData;
 import io.tandem.server.finetune.data.TrainingSetup;
@@ -21,9 +24,35 @@ import java.nio.channels.Channels;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /** What stands for the file of a job that has learned it. */
-record JobDistilling(TrainingSetup setup, JobResults results, WritingSource source) {
+record JobDistilling(TrainingSetup setup, JobResults results, Function<TenantId, WritingSource> sources) {
+    /**
+     * What is left of a job while it writes.
+     *
+     * @param job as it is now
+     * @param last after its last step
+     * @param longestTokens of an example that it has learned
+     */
+    record Writing(
+            ObjectNode job,
+            Wanted wanted,
+            JobCheckpoint last,
+            List<AdapterVersion> under,
+            long seed,
+            int longestTokens) {
+        /** @param work whose last checkpoint is there */
+        static Writing of(ObjectNode job, Wanted wanted, FinetuneJob work, JobData data) {
+            return new Writing(
+                    job,
+                    wanted,
+                    work.resumeFrom().orElseThrow(),
+                    work.under(),
+                    work.settings().seed(),
+                    data.trainingSet().summary().longestTokens());
+        }
+    }
 
     /**
      * Chooses lines of the file.
@@ -44,22 +73,18 @@ record JobDistilling(TrainingSetup setup, JobResults results, WritingSource sour
     /**
      * Waits until other lines are written; an interruption ends it.
      *
-     * @param job as it is now
-     * @param work whose last checkpoint is there
      * @param progress told how far it is
      */
-    DistilledFile write(ObjectNode job, Wanted wanted, FinetuneJob work, JobData data, Consumer<String> progress)
-            throws IOException {
-        Adapter learned = JobEnds.outcome(work.resumeFrom().orElseThrow()).adapter();
-        Author author = new Author(setup.model(), work.under(), results.learned(job, learned), JobObject.account(job));
-        WrittenFile.Task task = new WrittenFile.Task(
-                wanted, work.settings().seed(), data.trainingSet().summary().longestTokens());
+    DistilledFile write(Writing writing, Consumer<String> progress) throws IOException {
+        ObjectNode job = writing.job();
+        Adapter learned = JobEnds.outcome(writing.last()).adapter();
+        Author author =
+                new Author(setup.model(), writing.under(), results.learned(job, learned), JobObject.account(job));
         return WrittenFile.write(
-                task,
+                new WrittenFile.Task(writing.wanted(), writing.seed(), writing.longestTokens()),
                 author,
                 new Files(job, results, progress),
-                source.tokens().apply(JobObject.tenant(job)),
-                source.nextRequestId());
+                sources.apply(JobObject.tenant(job)));
     }
 
     private static InputStream training(ObjectNode job, JobResults results) throws IOException {

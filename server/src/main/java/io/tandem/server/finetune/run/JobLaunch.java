@@ -23,12 +23,14 @@ import io.tandem.server.finetune.request.JobSearch;
 import io.tandem.server.finetune.request.JobSpec;
 import io.tandem.server.finetune.results.JobEnds;
 import io.tandem.server.finetune.results.JobResults;
+import io.tandem.server.finetune.run.JobDistilling.Writing;
 import io.tandem.server.finetune.search.SearchProgress;
 import io.tandem.server.finetune.search.SearchTable;
 import io.tandem.server.finetune.search.Trial;
 import io.tandem.server.finetune.state.JobBook;
 import io.tandem.server.finetune.state.JobObject;
 import io.tandem.server.finetune.state.JobThread;
+import io.tandem.server.finetune.writing.UnansweredException;
 import io.tandem.server.finetune.writing.WritingSource;
 import io.tandem.server.storage.DiskFailure;
 import java.io.IOException;
@@ -41,6 +43,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -61,7 +64,7 @@ public final class JobLaunch {
     private final TrainingAccount account;
     private final JobEnds ends;
     private final JobDistilling distilling;
-    private final Map<String, CompletableFuture<Ready>> readings = new HashMap<>();
+    private final Map<String, CompletableFuture<?>> readings = new HashMap<>();
     /** In the order in which they were read; nobody passes, or a large job would never start. */
     private final Deque<Ready> waitingForMemory = new ArrayDeque<>();
 
@@ -91,8 +94,8 @@ public final class JobLaunch {
             return new Ready(job, prepared, plan, data, trial, distilled);
         }
 
-        Ready with(DistilledFile written) {
-            return new Ready(job, work, plan, data, trial, Optional.of(written));
+        Ready with(DistilledFile selected) {
+            return new Ready(job, work, plan, data, trial, Optional.of(selected));
         }
 
         /** Whether the job has made its last step. */
@@ -112,10 +115,10 @@ public final class JobLaunch {
             JobThread thread,
             TrainingAccount account,
             JobEnds ends,
-            WritingSource source) {
+            Function<TenantId, WritingSource> sources) {
         this.account = account;
         this.ends = ends;
-        this.distilling = new JobDistilling(setup, results, source);
+        this.distilling = new JobDistilling(setup, results, sources);
         this.setup = setup;
         this.budget = new TrainingBudget(setup.device().memoryBytes());
         this.engine = engine;
@@ -180,8 +183,7 @@ public final class JobLaunch {
                                 search -> goOnSearching(job, search, read),
                                 () -> startReading(job, spec, Optional.empty(), read));
             } else {
-                book.status(job, JobObject.PAUSED);
-                book.say(job, "error", otherModel(job));
+                book.pause(job, "error", otherModel(job));
             }
         });
     }
@@ -215,17 +217,17 @@ public final class JobLaunch {
         follow(job, readers.read(() -> read(job, unchanged, spec, trial, read)), this::enter);
     }
 
-    private void follow(ObjectNode job, CompletableFuture<Ready> reading, Consumer<Ready> next) {
+    private <T> void follow(ObjectNode job, CompletableFuture<T> reading, Consumer<T> next) {
         String id = JobObject.id(job);
         readings.put(id, reading);
-        var unused = reading.whenComplete((ready, failure) -> thread.execute(() -> {
+        var unused = reading.whenComplete((result, failure) -> thread.execute(() -> {
             boolean wanted = readings.remove(id, reading) && isToRun(job);
             if (!wanted || failure instanceof RejectedExecutionException) {
                 // It was cancelled or paused, or the server stops and the next one reads it again.
                 return;
             }
             if (failure == null) {
-                guarded(job, () -> next.accept(ready));
+                guarded(job, () -> next.accept(result));
             } else {
                 budget.release(id);
                 fail(job, failure);
@@ -280,14 +282,17 @@ public final class JobLaunch {
                 : ready;
     }
 
-    /** The engine writes while this thread goes on; then the job ends. */
+    /** The engine writes while this thread goes on; then the job ends. That takes long, so the training file is let go. */
     private void write(Ready ready, Wanted wanted) {
         ObjectNode job = ready.job();
         book.status(job, JobObject.RUNNING);
-        ObjectNode unchanged = job.deepCopy();
-        CompletableFuture<Ready> written = readers.write(() -> ready.with(
-                distilling.write(unchanged, wanted, ready.work(), ready.data(), message -> tell(job, message))));
-        follow(job, written, this::enter);
+        if (readers.writersBusy()) {
+            book.say(job, "info", "The job writes when one of the " + JobReaders.WRITERS + " that do now has ended.");
+        }
+        Writing writing = Writing.of(job.deepCopy(), wanted, ready.work(), ready.data());
+        CompletableFuture<DistilledFile> written =
+                readers.write(() -> distilling.write(writing, message -> tell(job, message)));
+        follow(job, written, file -> conclude(job, () -> ends.distilled(job, writing.last(), writing.under(), file)));
     }
 
     /** Says from another thread how far a job is. */
@@ -423,8 +428,7 @@ public final class JobLaunch {
             return;
         }
         if (rejection.reason() == Rejection.Reason.QUEUE_FULL) {
-            book.status(job, JobObject.PAUSED);
-            book.say(job, "warn", "The job is paused until it is resumed: " + rejection.message());
+            book.pause(job, "warn", "The job is paused until it is resumed: " + rejection.message());
             return;
         }
         book.end(job, JobObject.FAILED, rejection.message());
@@ -473,6 +477,9 @@ public final class JobLaunch {
     private void fail(ObjectNode job, Throwable failure) {
         if (failure instanceof ApiException || failure instanceof AdapterFormatException) {
             book.end(job, JobObject.FAILED, String.valueOf(failure.getMessage()));
+        } else if (failure instanceof UnansweredException) {
+            String what = "The examples could not be written: " + failure.getMessage();
+            book.pause(job, "error", what + ". The job is paused; resume it to write those that are missing.");
         } else {
             LOG.error("job {} cannot be started", JobObject.id(job), failure);
             book.end(

@@ -108,14 +108,19 @@ public final class JobBook {
         save(job);
     }
 
+    /** Pauses a job that cannot go on by itself. */
+    public void pause(ObjectNode job, String level, String why) {
+        status(job, JobObject.PAUSED);
+        say(job, level, why);
+    }
+
     /**
      * Pauses a job whose end could not be written: what it has learned is in its last checkpoint, so it can still end well.
      *
      * @param what could not be written, and why
      */
     public void pauseUnwritten(ObjectNode job, String what) {
-        status(job, JobObject.PAUSED);
-        say(job, "error", what + ". The job is paused; resume it when that is mended.");
+        pause(job, "error", what + ". The job is paused; resume it when that is mended.");
     }
 
     /** Ends a job; nothing changes it any more. */

@@ -5,6 +5,7 @@ import io.tandem.scheduler.inference.FinishReason;
 import io.tandem.scheduler.inference.SamplingParams;
 import io.tandem.scheduler.inference.SamplingParams.Penalties;
 import io.tandem.scheduler.inference.StopRule;
+import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
 import io.tandem.server.dataset.UserTurn;
 import io.tandem.server.finetune.writing.Inquiries.Reply;
@@ -58,15 +59,33 @@ final class Candidate {
         }
         if (written.size() == pattern.size()) {
             end.accept(Optional.of(List.copyOf(written)));
-        } else if (pattern.get(written.size()).role().equals("user")) {
-            UserTurn turn = UserTurn.of(this::render, written).orElseThrow();
-            ask(
-                    turn.opening(),
-                    drawn(seed + written.size()),
-                    Set.of(turn.stop(tokenizer()).orElseThrow()),
-                    "user");
-        } else {
-            ask(render(written), SamplingParams.GREEDY, author.model().stopTokens(), "assistant");
+            return;
+        }
+        String role = pattern.get(written.size()).role();
+        boolean user = role.equals("user");
+        turn(user)
+                .ifPresentOrElse(
+                        turn -> ask(turn, user ? drawn(seed + written.size()) : SamplingParams.GREEDY, role),
+                        () -> end.accept(Optional.empty()));
+    }
+
+    /**
+     * What somebody is to say.
+     *
+     * @param before all that comes before it
+     * @param stop tokens that end it
+     */
+    private record Turn(String before, Set<Integer> stop) {}
+
+    /** Empty if the template does not go on from what was written. */
+    private Optional<Turn> turn(boolean user) {
+        try {
+            return user
+                    ? UserTurn.of(this::render, written)
+                            .flatMap(turn -> turn.stop(tokenizer()).map(stop -> new Turn(turn.opening(), Set.of(stop))))
+                    : Optional.of(new Turn(render(written), author.model().stopTokens()));
+        } catch (ApiException e) {
+            return Optional.empty();
         }
     }
 
@@ -82,8 +101,8 @@ final class Candidate {
         return author.model().template().render(messages, true);
     }
 
-    private void ask(String text, SamplingParams sampling, Set<Integer> stop, String role) {
-        int[] prompt = tokenizer().encodeBehind("", text);
+    private void ask(Turn turn, SamplingParams sampling, String role) {
+        int[] prompt = tokenizer().encodeBehind("", turn.before());
         if (prompt.length >= maxTokens) {
             end.accept(Optional.empty());
             return;
@@ -93,7 +112,7 @@ final class Candidate {
                 maxTokens - prompt.length,
                 author.adapters(),
                 sampling,
-                StopRule.at(stop),
+                StopRule.at(turn.stop()),
                 reply -> said(role, reply));
     }
 

@@ -2,7 +2,6 @@ package io.tandem.server.finetune.writing;
 
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.scheduler.Rejection;
-import io.tandem.scheduler.TokenSource;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.InferenceRequest.Options;
@@ -18,7 +17,6 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -32,16 +30,16 @@ final class Inquiries implements AutoCloseable {
     /** A question that the device fails at so often is given up. */
     private static final int ATTEMPTS_MAX = 3;
 
-    private final TokenSource tokens;
-    private final AtomicLong nextRequestId;
+    private static final int AT_ONCE = 32;
+
+    private final WritingSource source;
     private final String account;
     private final BlockingQueue<Reply> replies = new LinkedBlockingQueue<>();
     private final Map<Long, Question> open = new HashMap<>();
     private final List<Question> refused = new ArrayList<>();
 
-    Inquiries(TokenSource tokens, AtomicLong nextRequestId, String account) {
-        this.tokens = tokens;
-        this.nextRequestId = nextRequestId;
+    Inquiries(WritingSource source, String account) {
+        this.source = source;
         this.account = account;
     }
 
@@ -90,13 +88,26 @@ final class Inquiries implements AutoCloseable {
         submit(new Question(text, 1, adapters, SamplingParams.GREEDY, StopRule.NONE, likelihoods, then, 1));
     }
 
-    /** Questions without an answer. */
-    int open() {
+    /** Handles answers until one more question may be asked. */
+    void awaitRoom() throws InterruptedException {
+        while (unanswered() >= Math.min(AT_ONCE, source.atOnce().getAsInt())) {
+            handleNext();
+        }
+    }
+
+    /** Handles answers until there is no question left. */
+    void awaitAll() throws InterruptedException {
+        while (unanswered() > 0) {
+            handleNext();
+        }
+    }
+
+    private int unanswered() {
         return open.size() + refused.size();
     }
 
     private void submit(Question question) {
-        long id = nextRequestId.getAndIncrement();
+        long id = source.nextRequestId().getAndIncrement();
         InferenceRequest request = new InferenceRequest(
                 id,
                 account,
@@ -107,7 +118,7 @@ final class Inquiries implements AutoCloseable {
                 question.stop,
                 question.options);
         try {
-            tokens.submit(request, new Collecting(id)).ifPresent(rejection -> {
+            source.tokens().submit(request, new Collecting(id)).ifPresent(rejection -> {
                 throw failure(rejection);
             });
             open.put(id, question);
@@ -128,7 +139,7 @@ final class Inquiries implements AutoCloseable {
     }
 
     /** Handles the next answer, for which there must be a question. */
-    void handleNext() throws InterruptedException {
+    private void handleNext() throws InterruptedException {
         @Nullable Reply reply = null;
         while (reply == null) {
             reply = refused.isEmpty() ? replies.take() : replies.poll(AGAIN_MILLIS, TimeUnit.MILLISECONDS);
@@ -156,7 +167,8 @@ final class Inquiries implements AutoCloseable {
                         "what was learned cannot write: " + reply.finish().message());
             case FAILED -> {
                 if (question.attempts == ATTEMPTS_MAX) {
-                    throw new IllegalStateException(reply.finish().message());
+                    throw new UnansweredException("one of them failed " + ATTEMPTS_MAX + " times: "
+                            + reply.finish().message());
                 }
                 submit(question.again());
             }
@@ -166,7 +178,7 @@ final class Inquiries implements AutoCloseable {
     /** Takes back what has no answer. */
     @Override
     public void close() {
-        open.keySet().forEach(tokens::cancel);
+        open.keySet().forEach(source.tokens()::cancel);
     }
 
     /** On the engine's thread, which only hands over. */

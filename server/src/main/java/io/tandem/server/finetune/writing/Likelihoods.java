@@ -11,9 +11,6 @@ import java.util.List;
 
 /** What the losses of texts are before and after something was learned, as of examples of which a training examined the losses. */
 final class Likelihoods {
-    /** Texts that are weighed at once. */
-    private static final int AT_ONCE = 32;
-
     private final Author author;
     private final Inquiries inquiries;
 
@@ -31,15 +28,11 @@ final class Likelihoods {
         List<Double> losses = new ArrayList<>(Collections.nCopies(texts.size(), 0.0));
         for (int i = 0; i < texts.size(); i++) {
             int at = i;
+            inquiries.awaitRoom();
             inquiries.weigh(
                     texts.get(i).tokens(), adapters, reply -> losses.set(at, loss(texts.get(at), reply.prompt())));
-            while (inquiries.open() >= AT_ONCE) {
-                inquiries.handleNext();
-            }
         }
-        while (inquiries.open() > 0) {
-            inquiries.handleNext();
-        }
+        inquiries.awaitAll();
         return losses;
     }
 

@@ -1,14 +1,14 @@
 package io.tandem.server.finetune.writing;
 
 import io.tandem.scheduler.TokenSource;
-import io.tandem.server.api.TenantId;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.Function;
+import java.util.function.IntSupplier;
 
 /**
- * Where the tokens of written examples come from.
+ * Where the tokens of a tenant's written examples come from.
  *
- * @param tokens of a tenant, that nobody waits for; counted, and refused with status 429 while a quota is used up
+ * @param tokens that nobody waits for; counted, and refused with status 429 while a quota is used up
+ * @param atOnce answers that one job may wait for at this moment, at least one
  * @param nextRequestId unique in the process
  */
-public record WritingSource(Function<TenantId, TokenSource> tokens, AtomicLong nextRequestId) {}
+public record WritingSource(TokenSource tokens, IntSupplier atOnce, AtomicLong nextRequestId) {}

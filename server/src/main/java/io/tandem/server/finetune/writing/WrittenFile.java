@@ -1,6 +1,5 @@
 package io.tandem.server.finetune.writing;
 
-import io.tandem.scheduler.TokenSource;
 import io.tandem.scheduler.finetune.Trajectories;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
@@ -8,13 +7,15 @@ import io.tandem.server.dataset.Dataset;
 import io.tandem.server.dataset.DatasetReader;
 import io.tandem.server.dataset.InvalidDataset;
 import io.tandem.server.dataset.TextRules;
-import io.tandem.server.dataset.WholeChats;
 import io.tandem.server.finetune.distill.Distillation.Wanted;
 import io.tandem.server.finetune.distill.DistilledFile;
 import io.tandem.server.finetune.distill.DistilledFile.Written;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -24,8 +25,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.stream.Collectors;
 
 /**
  * A small file in the manner of another one: what has learned that file writes more chats than are wanted, and those that stand
@@ -39,7 +38,6 @@ public final class WrittenFile {
     /** That may be wanted, of as many as can be distilled. */
     public static final int MOST_EXAMPLES = DistilledFile.MOST_EXAMPLES / WRITTEN_FOR_ONE;
 
-    private static final int AT_ONCE = 32;
     private static final int PARTS_TOLD = 10;
     private static final String CANDIDATES = "candidates.jsonl";
 
@@ -96,11 +94,11 @@ public final class WrittenFile {
      * Writes the file; waits for the engine, which does this beside all else. An interruption ends it.
      *
      * @throws ApiException if nothing new was written
+     * @throws UnansweredException if the engine fails again and again
      */
-    public static DistilledFile write(Task task, Author author, Job job, TokenSource tokens, AtomicLong nextRequestId)
-            throws IOException {
+    public static DistilledFile write(Task task, Author author, Job job, WritingSource source) throws IOException {
         WrittenFile file = new WrittenFile(task, author, job);
-        try (Inquiries inquiries = new Inquiries(tokens, nextRequestId, author.account())) {
+        try (Inquiries inquiries = new Inquiries(source, author.account())) {
             return file.write(inquiries);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -111,14 +109,15 @@ public final class WrittenFile {
     }
 
     private DistilledFile write(Inquiries inquiries) throws IOException, InterruptedException {
-        List<List<ChatMessage>> patterns;
+        Original original;
         try (InputStream in = job.training()) {
-            patterns = WholeChats.read(in);
+            original = Original.read(in);
         }
-        writeChats(inquiries, patterns);
+        writeChats(inquiries, original.patterns());
         List<List<ChatMessage>> usable = new ArrayList<>();
-        Written written = sort(patterns, usable);
-        job.say(written.begun() + " examples are written: " + written.unfinished() + " without an end, "
+        Written written = sort(original, usable);
+        job.say(written.begun() + " examples are written: " + written.unfinished()
+                + " without an end or not to be learned, "
                 + written.verbatim() + " that ask what the training file asks, and " + written.repeated()
                 + " repetitions are left out.");
         if (usable.isEmpty()) {
@@ -149,15 +148,11 @@ public final class WrittenFile {
         int all = task.candidates();
         for (int number = 0; number < all; number++) {
             if (!chats.has(number)) {
+                inquiries.awaitRoom();
                 begin(inquiries, patterns, number);
             }
-            while (inquiries.open() >= AT_ONCE) {
-                inquiries.handleNext();
-            }
         }
-        while (inquiries.open() > 0) {
-            inquiries.handleNext();
-        }
+        inquiries.awaitAll();
     }
 
     private void begin(Inquiries inquiries, List<List<ChatMessage>> patterns, int number) {
@@ -180,39 +175,42 @@ public final class WrittenFile {
     }
 
     /** Finds those that are new. */
-    private Written sort(List<List<ChatMessage>> patterns, List<List<ChatMessage>> usable) {
-        Set<List<String>> known = patterns.stream().map(WrittenFile::asked).collect(Collectors.toSet());
-        Set<List<String>> seen = new HashSet<>();
+    private Written sort(Original original, List<List<ChatMessage>> usable) throws IOException {
+        Set<ByteBuffer> seen = new HashSet<>();
         int unfinished = 0;
         int verbatim = 0;
         int repeated = 0;
         for (Optional<List<ChatMessage>> chat : chats.all()) {
-            if (chat.isEmpty()) {
+            Optional<ByteBuffer> asked = chat.map(Original::asked);
+            if (asked.isEmpty()) {
                 unfinished++;
-            } else if (known.contains(asked(chat.get()))) {
+            } else if (original.asks(asked.get())) {
                 verbatim++;
-            } else if (seen.add(asked(chat.get()))) {
+            } else if (seen.contains(asked.get())) {
+                repeated++;
+            } else if (canBeLearned(chat.get())) {
+                seen.add(asked.get());
                 usable.add(chat.get());
             } else {
-                repeated++;
+                unfinished++;
             }
         }
         return new Written(chats.size(), unfinished, verbatim, repeated);
     }
 
-    /** All that the user says. */
-    private static List<String> asked(List<ChatMessage> chat) {
-        return chat.stream()
-                .filter(message -> message.role().equals("user"))
-                .map(message -> message.content().strip())
-                .toList();
+    /** The template may write it in another way, or in more tokens, than the model did. */
+    private boolean canBeLearned(List<ChatMessage> chat) throws IOException {
+        byte[] line = WrittenChats.json(chat).toString().getBytes(StandardCharsets.UTF_8);
+        return reader().read(new ByteArrayInputStream(line)) instanceof Dataset.Supervised;
+    }
+
+    private DatasetReader reader() {
+        return new DatasetReader(author.model(), author.maxTokens(), new TextRules(true, false), Set.of());
     }
 
     private Dataset.Supervised read(Path candidates) throws IOException {
-        DatasetReader reader =
-                new DatasetReader(author.model(), author.maxTokens(), new TextRules(true, false), Set.of());
         try (InputStream in = Files.newInputStream(candidates)) {
-            DatasetReader.Result result = reader.read(in);
+            DatasetReader.Result result = reader().read(in);
             if (result instanceof InvalidDataset invalid) {
                 throw ApiException.invalid(
                         "training_file", "what was written cannot be learned: " + String.join("; ", invalid.reasons()));

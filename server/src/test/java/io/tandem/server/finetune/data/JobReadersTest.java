@@ -56,6 +56,21 @@ class JobReadersTest {
     }
 
     @Test
+    void jobsThatWriteWaitForThoseThatDo() throws InterruptedException {
+        try (JobReaders readers = new JobReaders()) {
+            CompletableFuture<String> first = readers.write(this::endless);
+            started.await();
+            assertThat(readers.writersBusy()).isFalse();
+            var unused = readers.write(this::endless);
+            assertThat(readers.writersBusy()).isTrue();
+            CompletableFuture<String> next = readers.write(() -> "next");
+            assertThat(next).isNotDone();
+            first.cancel(true);
+            assertThat(next.join()).isEqualTo("next");
+        }
+    }
+
+    @Test
     void aReadingThatIsCancelledIsStopped() throws InterruptedException {
         try (JobReaders readers = new JobReaders()) {
             CompletableFuture<String> reading = readers.dryRun(this::endless);

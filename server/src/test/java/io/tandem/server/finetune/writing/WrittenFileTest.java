@@ -3,6 +3,7 @@ package io.tandem.server.finetune.writing;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.LoraConfig;
@@ -18,11 +19,14 @@ import io.tandem.scheduler.inference.FinishReason;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.TokenSink;
 import io.tandem.server.api.ApiException;
+import io.tandem.server.api.JsonBody;
+import io.tandem.server.finetune.data.JobReaders;
 import io.tandem.server.finetune.distill.Distillation.Hardness;
 import io.tandem.server.finetune.distill.Distillation.Wanted;
 import io.tandem.server.finetune.distill.DistilledFile;
 import io.tandem.server.finetune.distill.DistilledFile.Written;
 import io.tandem.server.storage.JobStore;
+import io.tandem.server.storage.document.UnreachableException;
 import io.tandem.server.text.ModelText;
 import io.tandem.server.text.ServedModel;
 import java.io.ByteArrayInputStream;
@@ -37,7 +41,10 @@ import java.util.List;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -59,6 +66,7 @@ class WrittenFileTest {
     private AdapterVersion learned;
     private final Engine engine = new Engine();
     private final Kept kept = new Kept();
+    private int atOnce = 8;
 
     @BeforeEach
     void load() throws IOException {
@@ -72,6 +80,8 @@ class WrittenFileTest {
     private final class Kept implements WrittenFile.Job {
         private final List<String> lines = new ArrayList<>();
         private final List<String> said = new ArrayList<>();
+        /** After so many lines, once. */
+        private int away = -1;
 
         @Override
         public InputStream training() {
@@ -84,7 +94,11 @@ class WrittenFileTest {
         }
 
         @Override
-        public void append(String line) {
+        public void append(String line) throws IOException {
+            if (lines.size() == away) {
+                away = -1;
+                throw new UnreachableException("the store is away", new IOException());
+            }
             lines.add(line);
         }
 
@@ -107,6 +121,9 @@ class WrittenFileTest {
     private static final class Engine implements TokenSource {
         private final List<InferenceRequest> asked = new ArrayList<>();
         private final List<Long> cancelled = new ArrayList<>();
+        private final AtomicInteger open = new AtomicInteger();
+        private int most;
+        private boolean holding;
         private int refusals;
         private int failures;
         private int until = Integer.MAX_VALUE;
@@ -120,7 +137,9 @@ class WrittenFileTest {
             InferenceRequest request = answers.get(0).request();
             TokenSink sink = answers.get(0).sink();
             asked.add(request);
-            if (asked.size() > until) {
+            if (holding) {
+                hold(request, sink);
+            } else if (asked.size() > until) {
                 finish(sink, FinishReason.SHUT_DOWN);
             } else if (failures > 0) {
                 failures--;
@@ -129,6 +148,15 @@ class WrittenFileTest {
                 answer(request, sink);
             }
             return Optional.empty();
+        }
+
+        /** Answers when nothing more comes. */
+        private void hold(InferenceRequest request, TokenSink sink) {
+            most = Math.max(most, open.incrementAndGet());
+            CompletableFuture.delayedExecutor(20, TimeUnit.MILLISECONDS).execute(() -> {
+                open.decrementAndGet();
+                answer(request, sink);
+            });
         }
 
         private static void answer(InferenceRequest request, TokenSink sink) {
@@ -166,7 +194,8 @@ class WrittenFileTest {
     private DistilledFile write(int examples) throws IOException {
         WrittenFile.Task task = new WrittenFile.Task(new Wanted(examples, 1, 0.5, Hardness.AT_THE_END), SEED, 100);
         Author author = new Author(model, List.of(), learned, "somebody");
-        return WrittenFile.write(task, author, kept, engine, new AtomicLong());
+        WritingSource source = new WritingSource(engine, () -> atOnce, new AtomicLong());
+        return WrittenFile.write(task, author, kept, source);
     }
 
     @Test
@@ -182,6 +211,54 @@ class WrittenFileTest {
         assertThat(Files.readAllLines(file.table()).get(1)).endsWith("2.0,1.0");
         assertThat(kept.said).contains("20 of 40 examples are written.");
         assertThat(engine.asked).allMatch(request -> request.caller().equals("somebody"));
+    }
+
+    /** The template does not take one of the answers, which is found out only when it has been written. */
+    @Test
+    void whatCannotBeLearnedIsLeftOut() throws IOException {
+        Path config = directory.resolve("model/tokenizer_config.json");
+        ObjectNode changed = (ObjectNode) JsonBody.MAPPER.readTree(Files.readString(config));
+        String template = changed.path("chat_template").asText();
+        changed.put(
+                "chat_template",
+                "{% if messages[-1].content == 'cc' %}{{ raise_exception('not this one') }}{% endif %}" + template);
+        Files.writeString(config, changed.toString());
+        model = ModelText.load(ModelSource.open(directory.resolve("model")), "tiny", TINY.config(), 512);
+        DistilledFile file = write(10);
+        assertThat(Files.readAllLines(file.examples())).containsExactlyInAnyOrder(chat('b'), chat('d'));
+        long bad = kept.lines.stream()
+                .filter(line -> !line.contains("messages") || line.contains("\"cc\""))
+                .count();
+        assertThat(kept.lines).anyMatch(line -> line.contains("\"cc\""));
+        assertThat(file.written().orElseThrow().unfinished()).isEqualTo((int) bad);
+        assertThat(file.of()).isEqualTo(2);
+    }
+
+    @Test
+    void aStoreThatIsAwayDelaysIt() throws IOException {
+        List<String> all = Files.readAllLines(write(10).examples());
+        kept.lines.clear();
+        kept.away = 17;
+        engine.asked.clear();
+        try (JobReaders readers = new JobReaders()) {
+            DistilledFile again = readers.write(() -> write(10)).join();
+            assertThat(Files.readAllLines(again.examples())).isEqualTo(all);
+        }
+        assertThat(kept.away).isEqualTo(-1);
+        assertThat(kept.lines).hasSize(40);
+    }
+
+    /** A tenant's other requests need room too, and its quota may change. */
+    @Test
+    void noMoreIsAskedAtOnceThanMayBe() throws IOException {
+        engine.holding = true;
+        atOnce = 3;
+        write(10);
+        assertThat(engine.most).isEqualTo(3);
+        atOnce = 1000;
+        kept.lines.clear();
+        write(10);
+        assertThat(engine.most).isEqualTo(32);
     }
 
     private static String chat(char letter) {
@@ -214,8 +291,8 @@ class WrittenFileTest {
         engine.failures = 100;
         kept.lines.clear();
         assertThatThrownBy(() -> write(2))
-                .isInstanceOf(IllegalStateException.class)
-                .hasMessage("the engine ends");
+                .isInstanceOf(UnansweredException.class)
+                .hasMessageEndingWith("the engine ends");
     }
 
     @Test
