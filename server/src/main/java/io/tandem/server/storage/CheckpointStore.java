@@ -96,16 +96,17 @@ public final class CheckpointStore {
         return directory(jobId) + String.format(Locale.ROOT, PREFIX + "%08d", step);
     }
 
-    /** Writes a checkpoint, unless its step has one already; when this returns it survives a crash. */
+    /** Writes a checkpoint, unless its step has a whole one already; when this returns it survives a crash. */
     public void save(String jobId, JobCheckpoint checkpoint, ObjectNode object) throws IOException {
         String key = key(jobId, checkpoint.step());
-        if (has(jobId, checkpoint.step())) {
+        boolean known = has(jobId, checkpoint.step());
+        if (known && whole(key).isPresent()) {
             return;
         }
         storage.make(
                 key,
                 blobs -> blobs.put(key, unfinished -> write(unfinished, checkpoint)),
-                () -> List.of(put(key, object, false)));
+                () -> known ? List.of() : List.of(put(key, object, false)));
     }
 
     static Change put(String key, ObjectNode object, boolean published) {
@@ -145,13 +146,22 @@ public final class CheckpointStore {
         List<String> newestFirst = new ArrayList<>(keys(jobId));
         Collections.reverse(newestFirst);
         for (String key : newestFirst) {
-            try {
-                return Optional.of(storage.blobs().read(key, this::read));
-            } catch (NoSuchFileException | DamagedBlobException | DamagedCheckpointException | RuntimeException e) {
-                LOG.warn("checkpoint {} cannot be used: {}", key, e.getMessage());
+            Optional<JobCheckpoint> found = whole(key);
+            if (found.isPresent()) {
+                return found;
             }
         }
         return Optional.empty();
+    }
+
+    /** A checkpoint; empty, and reported, if it is broken. */
+    private Optional<JobCheckpoint> whole(String key) throws IOException {
+        try {
+            return Optional.of(storage.blobs().read(key, this::read));
+        } catch (NoSuchFileException | DamagedBlobException | DamagedCheckpointException | RuntimeException e) {
+            LOG.warn("checkpoint {} cannot be used: {}", key, e.getMessage());
+            return Optional.empty();
+        }
     }
 
     /** The checkpoint of a step. */

@@ -198,6 +198,19 @@ class CheckpointStoreTest {
     }
 
     /** Else a job would train again what it has learned. */
+    /** Or a job that comes to its last step again would find no checkpoint to end with, and come to it again. */
+    @Test
+    void aBrokenOneIsReplacedWhenItsStepIsMadeAgain() throws IOException {
+        save(3);
+        save(4);
+        AtomicFiles.delete(directory(4));
+        assertThat(store.latest(JOB).orElseThrow().step()).isEqualTo(3);
+        save(4);
+        assertThat(store.latest(JOB).orElseThrow()).usingRecursiveComparison().isEqualTo(checkpoint(4));
+        storage.sweep();
+        assertThat(store.latest(JOB).orElseThrow().step()).isEqualTo(4);
+    }
+
     @Test
     void oneThatCannotBeReadForNowIsNotPassedOver() throws IOException {
         save(3);
