@@ -158,7 +158,7 @@ class TenantDelayTest {
         running.addAll(answers(QUIET, 1));
         IterationPlan bounded = temporal.plan(running, 0, Optional.empty(), MODEST, 0);
         assertThat(millis(bounded)).isLessThanOrEqualTo(DELAY).isGreaterThan(0.9 * DELAY);
-        running.add(prompt(QUIET, 40));
+        running.add(prompt(QUIET, 2));
         IterationPlan first = temporal.plan(running, 0, Optional.empty(), MODEST, 0);
         assertThat(first.chunks()).hasSize(2).allMatch(chunk -> MODEST.have(chunk.sequence()));
         assertThat(temporal.plan(running, 0, Optional.empty(), ModestTenants.NONE, 0)
