@@ -36,16 +36,6 @@ class DasIT {
         server.close();
     }
 
-    private String text(String model) throws Exception {
-        String body = "{\"model\":\"" + model + "\",\"prompt\":\"the same\",\"max_tokens\":24,\"temperature\":0}";
-        JsonNode text = server.json(server.post("/v1/completions", body))
-                .path("choices")
-                .path(0)
-                .path("text");
-        assertThat(text.isTextual()).isTrue();
-        return text.asText();
-    }
-
     /** One of two layers, after trials without either; its texts do not go through it wherever they are answered. */
     @Test
     void layersThatMatterLittleAreSkipped() throws Exception {
@@ -86,8 +76,8 @@ class DasIT {
         // Exported, and published again, it answers alike; without the field it does not.
         AdapterClient adapters = new AdapterClient(server, directory);
         adapters.create("again", adapter);
-        assertThat(text("again")).isEqualTo(text(model));
+        assertThat(jobs.text("again")).isEqualTo(jobs.text(model));
         adapters.create("all-layers", new Adapter(adapter.config(), adapter.modules()));
-        assertThat(text("all-layers")).isNotEqualTo(text(model));
+        assertThat(jobs.text("all-layers")).isNotEqualTo(jobs.text(model));
     }
 }

@@ -96,6 +96,17 @@ final class JobClient {
         return content.body();
     }
 
+    /** What a model answers, greedily. */
+    String text(String model) throws Exception {
+        String body = "{\"model\":\"" + model + "\",\"prompt\":\"the same\",\"max_tokens\":24,\"temperature\":0}";
+        JsonNode text = server.json(server.post("/v1/completions", body))
+                .path("choices")
+                .path(0)
+                .path("text");
+        assertThat(text.isTextual()).isTrue();
+        return text.asText();
+    }
+
     /** What a job has made that has succeeded. */
     Adapter adapter(JsonNode job) throws Exception {
         assertThat(job.path("status").asText()).as(job.toString()).isEqualTo("succeeded");

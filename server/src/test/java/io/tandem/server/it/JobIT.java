@@ -53,16 +53,6 @@ class JobIT {
         server.close();
     }
 
-    private String text(String model) throws Exception {
-        String body = "{\"model\":\"" + model + "\",\"prompt\":\"the same\",\"max_tokens\":24,\"temperature\":0}";
-        JsonNode text = server.json(server.post("/v1/completions", body))
-                .path("choices")
-                .path(0)
-                .path("text");
-        assertThat(text.isTextual()).isTrue();
-        return text.asText();
-    }
-
     /** One of each kind; what all methods share, {@link KillIT} tries with all of them. */
     @ParameterizedTest
     @ValueSource(
@@ -176,7 +166,7 @@ class JobIT {
                 .path("data")
                 .path(0);
         String early = first.path("fine_tuned_model_checkpoint").asText();
-        assertThat(text(early)).isEqualTo(text(early));
+        assertThat(jobs.text(early)).isEqualTo(jobs.text(early));
         assertThat(jobs.job(id).path("estimated_finish").asLong()).isPositive();
         JsonNode ended = jobs.ended(id);
         JsonNode page = server.json(server.get(JOBS + "/" + id + "/checkpoints?limit=3"));
@@ -194,7 +184,7 @@ class JobIT {
         String model = ended.path("fine_tuned_model").asText();
         String checkpoint = last.path("fine_tuned_model_checkpoint").asText();
         assertThat(checkpoint).isEqualTo(model + ":ckpt-step-200");
-        assertThat(text(checkpoint)).isEqualTo(text(model));
+        assertThat(jobs.text(checkpoint)).isEqualTo(jobs.text(model));
         assertThat(server.json(server.get(JOBS + "/" + id + "/checkpoints?limit=100"))
                         .path("data"))
                 .hasSize(10);
@@ -218,7 +208,7 @@ class JobIT {
                 .containsExactly("even", "odd");
         stop();
         start();
-        assertThat(text(checkpoint)).isEqualTo(text(model));
+        assertThat(jobs.text(checkpoint)).isEqualTo(jobs.text(model));
     }
 
     @Test
@@ -274,13 +264,13 @@ class JobIT {
                 "\"n_epochs\":1,\"batch_size\":4,\"learning_rate\":0,\"under\":[\"below\"]",
                 "\"training_file\":\"" + file + "\"");
         String model = jobs.ended(id).path("fine_tuned_model").asText();
-        String below = text("below");
-        assertThat(below).isNotEqualTo(text("tiny"));
-        assertThat(text(model)).isEqualTo(below);
+        String below = jobs.text("below");
+        assertThat(below).isNotEqualTo(jobs.text("tiny"));
+        assertThat(jobs.text(model)).isEqualTo(below);
         server.post("/v1/unload_lora_adapter", "{\"lora_name\":\"below\"}");
         stop();
         start();
-        assertThat(text(model)).isEqualTo(below);
+        assertThat(jobs.text(model)).isEqualTo(below);
     }
 
     @Test

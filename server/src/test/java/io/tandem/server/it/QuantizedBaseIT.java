@@ -29,43 +29,18 @@ class QuantizedBaseIT {
 
     private RunningServer server;
     private JobClient jobs;
+    private BaseJobs bases;
 
     @BeforeEach
     void start() throws Exception {
         server = RunningServer.start(directory, WINDOW);
         jobs = new JobClient(server);
+        bases = new BaseJobs(server);
     }
 
     @AfterEach
     void stop() {
         server.close();
-    }
-
-    private HttpResponse<String> create(RunningServer on, String settings) throws Exception {
-        String file = on.upload("train.jsonl", TrainingFiles.chats(40));
-        return on.post(
-                JOBS,
-                "{\"model\":\""
-                        + on.json(on.get("/v1/models"))
-                                .path("data")
-                                .path(0)
-                                .path("id")
-                                .asText()
-                        + "\",\"seed\":5,\"training_file\":\"" + file + "\",\"validation_file\":\"" + file
-                        + "\",\"hyperparameters\":{" + settings + "}}");
-    }
-
-    private String id(RunningServer on, String settings) throws Exception {
-        return on.json(create(on, settings)).path("id").asText();
-    }
-
-    private static List<Double> validLosses(RunningServer on, String id) throws Exception {
-        return new JobClient(on)
-                .events(id).stream()
-                        .map(event -> event.path("data").path("full_valid_loss"))
-                        .filter(JsonNode::isNumber)
-                        .map(JsonNode::asDouble)
-                        .toList();
     }
 
     private Path base(JsonNode job) {
@@ -75,17 +50,16 @@ class QuantizedBaseIT {
     /** A pause and a restart in the midst leave the same files, and beside the job requests get what they always get. */
     @Test
     void theBaseServesWhatTheJobMeasured() throws Exception {
-        String request = "{\"model\":\"tiny\",\"prompt\":\"what is\",\"max_tokens\":8,\"temperature\":0}";
-        String before = text(server, request);
-        String whole = id(server, SETTINGS);
+        String before = bases.text();
+        String whole = bases.create(SETTINGS);
         jobs.awaitMessage(whole, "Step 3/60");
-        assertThat(text(server, request)).isEqualTo(before);
+        assertThat(bases.text()).isEqualTo(before);
         JsonNode job = jobs.succeeded(whole);
         assertThat(job.path("fine_tuned_model").isNull()).isTrue();
-        List<Double> losses = validLosses(server, whole);
+        List<Double> losses = bases.validLosses(whole);
         assertThat(losses.get(losses.size() - 1)).isLessThan(losses.get(0) / 2);
 
-        String halved = id(server, SETTINGS);
+        String halved = bases.create(SETTINGS);
         jobs.awaitMessage(halved, "Step 10/60");
         server.json(server.post(JOBS + "/" + halved + "/pause", "{}"));
         jobs.awaitMessage(halved, "is paused after step");
@@ -100,35 +74,15 @@ class QuantizedBaseIT {
         assertThat(checkpoints.path("data")).as("none can be called").isEmpty();
 
         try (RunningServer served = RunningServer.start(directory.resolve("second"), base(job))) {
-            assertThat(text(
-                            served,
-                            request.replace(
-                                    "tiny",
-                                    served.json(served.get("/v1/models"))
-                                            .path("data")
-                                            .path(0)
-                                            .path("id")
-                                            .asText())))
-                    .isNotEmpty();
-            // The first thing that a job tells is the loss of its base.
-            String measuring = id(served, "\"n_epochs\":1,\"batch_size\":40");
-            new JobClient(served).succeeded(measuring);
-            assertThat(validLosses(served, measuring).get(0))
-                    .isCloseTo(losses.get(losses.size() - 1), Offset.offset(1e-5));
+            BaseJobs made = new BaseJobs(served);
+            assertThat(made.text()).isNotEmpty();
+            assertThat(made.measured()).isCloseTo(losses.get(losses.size() - 1), Offset.offset(1e-5));
         }
-    }
-
-    private static String text(RunningServer on, String request) throws Exception {
-        return on.json(on.post("/v1/completions", request))
-                .path("choices")
-                .path(0)
-                .path("text")
-                .asText();
     }
 
     @Test
     void itsFilesAreOfAFormatThatOthersRead() throws Exception {
-        Path base = base(jobs.succeeded(id(server, SETTINGS + ",\"target_modules\":[\"q_proj\"]")));
+        Path base = base(jobs.succeeded(bases.create(SETTINGS + ",\"target_modules\":[\"q_proj\"]")));
         JsonNode config = JsonBody.MAPPER.readTree(base.resolve("config.json").toFile());
         JsonNode quantization = config.path("quantization_config");
         assertThat(quantization.path("quant_method").asText()).isEqualTo("compressed-tensors");
@@ -151,26 +105,18 @@ class QuantizedBaseIT {
                 server.post("/v1/load_lora_adapter", "{\"lora_name\":\"q\",\"lora_path\":\"q\"}");
         assertThat(refused.statusCode()).isEqualTo(400);
         assertThat(refused.body()).contains("is a checkpoint of training over quantized weights (L4Q)");
-        assertThat(text(server, "{\"model\":\"tiny\",\"prompt\":\"what is\",\"max_tokens\":8}"))
-                .as("the engine runs")
-                .isNotEmpty();
+        assertThat(bases.text()).as("the engine runs").isNotEmpty();
     }
 
     @Test
     void whatCannotBeIsRefusedByName() throws Exception {
-        refused(SETTINGS.replace("4,\"n_epochs", "32,\"n_epochs"), "peft", "'group_size' that divides");
-        refused(SETTINGS + ",\"bits\":5", "bits", "must be 4 or 8");
-        refused(SETTINGS + ",\"lora_plus_ratio\":2", "lora_plus_ratio", "is not a setting of the method 'l4q'");
-        refused(SETTINGS + ",\"under\":[\"a\"]", "under", "of which a base model comes");
-        refused(SETTINGS + ",\"controls\":{\"a\":\"b\"}", "controls", "of which a base model comes");
-        refused(SETTINGS + ",\"learns\":{\"type\":\"spt\"}", "learns", "plain LoRA");
-        refused(SETTINGS + ",\"learns\":{\"type\":\"ist\"}", "learns", "makes another base");
-        refused("\"group_size\":4", "group_size", "is not a setting of the method 'lora'");
-    }
-
-    private void refused(String settings, String field, String why) throws Exception {
-        HttpResponse<String> refused = create(server, settings);
-        assertThat(refused.statusCode()).as(refused.body()).isEqualTo(400);
-        assertThat(refused.body()).contains(why).contains(field);
+        bases.refused(SETTINGS.replace("4,\"n_epochs", "32,\"n_epochs"), "peft", "'group_size' that divides");
+        bases.refused(SETTINGS + ",\"bits\":5", "bits", "must be 4 or 8");
+        bases.refused(SETTINGS + ",\"lora_plus_ratio\":2", "lora_plus_ratio", "is not a setting of the method 'l4q'");
+        bases.refused(SETTINGS + ",\"under\":[\"a\"]", "under", "of which a base model comes");
+        bases.refused(SETTINGS + ",\"controls\":{\"a\":\"b\"}", "controls", "of which a base model comes");
+        bases.refused(SETTINGS + ",\"learns\":{\"type\":\"spt\"}", "learns", "plain LoRA");
+        bases.refused(SETTINGS + ",\"learns\":{\"type\":\"ist\"}", "learns", "makes another base");
+        bases.refused("\"group_size\":4", "group_size", "is not a setting of the method 'lora'");
     }
 }

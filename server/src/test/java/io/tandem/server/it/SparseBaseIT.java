@@ -35,11 +35,13 @@ class SparseBaseIT {
 
     private RunningServer server;
     private JobClient jobs;
+    private BaseJobs bases;
 
     @BeforeEach
     void start() throws Exception {
         server = RunningServer.start(directory, WINDOW);
         jobs = new JobClient(server);
+        bases = new BaseJobs(server);
     }
 
     @AfterEach
@@ -47,43 +49,8 @@ class SparseBaseIT {
         server.close();
     }
 
-    private HttpResponse<String> create(RunningServer on, String settings) throws Exception {
-        String file = on.upload("train.jsonl", TrainingFiles.chats(40));
-        return on.post(
-                JOBS,
-                "{\"model\":\"" + model(on) + "\",\"seed\":5,\"training_file\":\"" + file + "\",\"validation_file\":\""
-                        + file + "\",\"hyperparameters\":{" + settings + "}}");
-    }
-
-    private static String model(RunningServer on) throws Exception {
-        return on.json(on.get("/v1/models")).path("data").path(0).path("id").asText();
-    }
-
-    private String id(RunningServer on, String settings) throws Exception {
-        return on.json(create(on, settings)).path("id").asText();
-    }
-
-    private static List<Double> validLosses(RunningServer on, String id) throws Exception {
-        return new JobClient(on)
-                .events(id).stream()
-                        .map(event -> event.path("data").path("full_valid_loss"))
-                        .filter(JsonNode::isNumber)
-                        .map(JsonNode::asDouble)
-                        .toList();
-    }
-
     private Path base(JsonNode job) {
         return directory.resolve("data").resolve(job.path("fine_tuned_base").asText());
-    }
-
-    private static String text(RunningServer on) throws Exception {
-        return on.json(on.post(
-                        "/v1/completions",
-                        "{\"model\":\"" + model(on) + "\",\"prompt\":\"what is\",\"max_tokens\":8,\"temperature\":0}"))
-                .path("choices")
-                .path(0)
-                .path("text")
-                .asText();
     }
 
     /** Every linear of the layers has the zeros that were asked for, and nothing else has any. */
@@ -106,13 +73,13 @@ class SparseBaseIT {
 
     @Test
     void theBaseIsSparseAndServesWhatTheJobMeasured() throws Exception {
-        String before = text(server);
-        String id = id(server, SETTINGS);
+        String before = bases.text();
+        String id = bases.create(SETTINGS);
         jobs.awaitMessage(id, "Step 10/60");
-        assertThat(text(server)).as("beside the job").isEqualTo(before);
+        assertThat(bases.text()).as("beside the job").isEqualTo(before);
         JsonNode job = jobs.succeeded(id);
         assertThat(job.path("fine_tuned_model").isNull()).isTrue();
-        List<Double> losses = validLosses(server, id);
+        List<Double> losses = bases.validLosses(id);
         assertThat(losses.get(losses.size() - 1)).isLessThan(losses.get(0) / 2);
         requireSparse(base(job), 0.6);
         List<Double> sparsities = jobs.events(id).stream()
@@ -128,20 +95,17 @@ class SparseBaseIT {
         assertThat(base(job).resolve("tokenizer.json")).exists();
 
         try (RunningServer served = RunningServer.start(directory.resolve("second"), base(job))) {
-            assertThat(text(served)).isNotEmpty();
-            // The first thing that a job tells is the loss of its base.
-            String measuring = id(served, "\"n_epochs\":1,\"batch_size\":40");
-            new JobClient(served).succeeded(measuring);
-            assertThat(validLosses(served, measuring).get(0))
-                    .isCloseTo(losses.get(losses.size() - 1), Offset.offset(1e-5));
+            BaseJobs made = new BaseJobs(served);
+            assertThat(made.text()).isNotEmpty();
+            assertThat(made.measured()).isCloseTo(losses.get(losses.size() - 1), Offset.offset(1e-5));
         }
     }
 
     /** Neither a pause nor a killed server changes the files, though weights get sparser all the time. */
     @Test
     void pausesRestartsAndKillsLeaveNoTrace() throws Exception {
-        byte[] whole = weights(jobs.succeeded(id(server, SETTINGS)));
-        String id = id(server, SETTINGS);
+        byte[] whole = weights(jobs.succeeded(bases.create(SETTINGS)));
+        String id = bases.create(SETTINGS);
         jobs.awaitMessage(id, "Step 10/60");
         server.json(server.post(JOBS + "/" + id + "/pause", "{}"));
         jobs.awaitMessage(id, "is paused after step");
@@ -174,30 +138,30 @@ class SparseBaseIT {
                 server.post("/v1/load_lora_adapter", "{\"lora_name\":\"s\",\"lora_path\":\"s\"}");
         assertThat(refused.statusCode()).isEqualTo(400);
         assertThat(refused.body()).contains("is a checkpoint of training over sparse weights (PST)");
-        assertThat(text(server)).as("the engine runs").isNotEmpty();
+        assertThat(bases.text()).as("the engine runs").isNotEmpty();
     }
 
     @Test
     void whatCannotBeIsRefusedByName() throws Exception {
-        refused(SETTINGS + ",\"alpha\":2", "alpha", "is not a setting of the method 'pst'");
-        refused(SETTINGS + ",\"layers\":[0]", "layers", "is not a setting of the method 'pst'");
-        refused(SETTINGS.replace("0.6", "1"), "sparsity", "0.01");
-        refused(SETTINGS + ",\"sparsity_warmup\":0.5,\"sparsity_hold\":0.5", "sparsity_hold", "less than 1");
-        refused(SETTINGS + ",\"keep_best\":true,\"eval_every\":5", "keep_best", "only after the last step");
-        refused(
+        bases.refused(SETTINGS + ",\"alpha\":2", "alpha", "is not a setting of the method 'pst'");
+        bases.refused(SETTINGS + ",\"layers\":[0]", "layers", "is not a setting of the method 'pst'");
+        bases.refused(SETTINGS.replace("0.6", "1"), "sparsity", "0.01");
+        bases.refused(SETTINGS + ",\"sparsity_warmup\":0.5,\"sparsity_hold\":0.5", "sparsity_hold", "less than 1");
+        bases.refused(SETTINGS + ",\"keep_best\":true,\"eval_every\":5", "keep_best", "only after the last step");
+        bases.refused(
                 SETTINGS + ",\"early_stopping_patience\":2,\"eval_every\":5",
                 "early_stopping_patience",
                 "only after the last step");
         for (String learns : List.of("ist", "pdp", "spt", "das", "light_peft", "teacher")) {
-            refused(
+            bases.refused(
                     SETTINGS + ",\"learns\":{\"type\":\"" + learns + "\"}",
                     "learns",
                     "another choice than that of 'pst'");
         }
-        refused(SETTINGS + ",\"under\":[\"a\"]", "under", "of which a base model comes");
-        refused(SETTINGS + ",\"controls\":{\"a\":\"b\"}", "controls", "of which a base model comes");
-        refused(SETTINGS + ",\"modules_to_save\":[\"lm_head\"]", "modules_to_save", "is not a setting");
-        refused("\"sparsity\":0.5", "sparsity", "is not a setting of the method 'lora'");
+        bases.refused(SETTINGS + ",\"under\":[\"a\"]", "under", "of which a base model comes");
+        bases.refused(SETTINGS + ",\"controls\":{\"a\":\"b\"}", "controls", "of which a base model comes");
+        bases.refused(SETTINGS + ",\"modules_to_save\":[\"lm_head\"]", "modules_to_save", "is not a setting");
+        bases.refused("\"sparsity\":0.5", "sparsity", "is not a setting of the method 'lora'");
         String file = server.upload("train.jsonl", TrainingFiles.chats(4));
         HttpResponse<String> search = server.post(
                 JOBS,
@@ -205,11 +169,5 @@ class SparseBaseIT {
                         + "\",\"method\":{\"type\":\"search\",\"search\":{\"hyperparameters\":{\"peft\":\"pst\"}}}}");
         assertThat(search.statusCode()).isEqualTo(400);
         assertThat(search.body()).contains("peft", "of a search must be among");
-    }
-
-    private void refused(String settings, String field, String why) throws Exception {
-        HttpResponse<String> refused = create(server, settings);
-        assertThat(refused.statusCode()).as(refused.body()).isEqualTo(400);
-        assertThat(refused.body()).contains(why).contains(field);
     }
 }
