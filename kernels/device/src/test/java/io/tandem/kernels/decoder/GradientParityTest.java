@@ -25,6 +25,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
@@ -42,13 +43,14 @@ class GradientParityTest {
     private static final double FLOAT32_RELATIVE = 1e-4;
     /**
      * How much of the gradient bfloat16 loses depends on the model: up to a tenth where much of it cancels. So autograd
-     * in bfloat16 is the measure. Over 192 groups of five models our error was 0.31 to 1.21 times autograd's.
+     * in bfloat16 is the measure. Over 192 groups of five models our error was 0.31 to 1.21 times autograd's, over 301 with
+     * quantized weights at most 1.13 times; one of those lost more than a tenth.
      */
     private static final double TIMES_AUTOGRAD = 2;
 
     private static final int MODELS = 5;
 
-    /** Of the loss in bfloat16, and of the median gradient of some models. */
+    /** Of the loss in bfloat16. */
     private static final double BFLOAT16_RELATIVE = 0.1;
 
     /**
@@ -87,22 +89,28 @@ class GradientParityTest {
     @ParameterizedTest
     @MethodSource("io.tandem.kernels.decoder.Forms#bfloat16")
     void bfloat16AsPreciseAsAutograd(TinyModel.Variant variant, WeightForms forms) throws IOException {
-        List<Stash> stashes = List.of(Stash.KEEP, Stash.INT8);
-        double[][] ours = new double[stashes.size()][MODELS];
+        asPreciseAsAutograd(
+                () -> TinyModel.of(variant, random.nextLong()),
+                Forms.limits(Dtype.BFLOAT16, forms, Stash.KEEP),
+                Forms.limits(Dtype.BFLOAT16, forms, Stash.INT8));
+    }
+
+    /** Each of the devices errs about as much as autograd does in bfloat16. */
+    private void asPreciseAsAutograd(Supplier<TinyModel> models, KernelsConfig... devices) throws IOException {
+        double[][] ours = new double[devices.length][MODELS];
         double[] autograd = new double[MODELS];
         for (int model = 0; model < MODELS; model++) {
-            TinyModel tiny = TinyModel.of(variant, random.nextLong());
+            TinyModel tiny = models.get();
             Adapter adapter = TinyAdapters.mixedRanks(tiny.config(), LoraConfig.allLinears(), 5, random.nextLong());
             TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 33, 1, 17, 2);
             AutogradReference.Result expected = autograd(tiny, Dtype.FLOAT32, pack, adapter);
             AutogradReference.Result rounded = autograd(tiny, Dtype.BFLOAT16, pack, adapter);
             autograd[model] = compare(expected, rounded.loss(), rounded.gradient(), BFLOAT16_RELATIVE);
-            for (int stash = 0; stash < stashes.size(); stash++) {
-                KernelsConfig limits = Forms.limits(Dtype.BFLOAT16, forms, stashes.get(stash));
-                try (TorchScriptDecoder device = Devices.load(tiny, limits)) {
+            for (int i = 0; i < devices.length; i++) {
+                try (TorchScriptDecoder device = Devices.load(tiny, devices[i])) {
                     device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
                     double loss = Devices.train(device, new int[] {SLOT}, pack, random, List.of());
-                    ours[stash][model] = compare(expected, loss, device.gradients(SLOT), BFLOAT16_RELATIVE);
+                    ours[i][model] = compare(expected, loss, device.gradients(SLOT), BFLOAT16_RELATIVE);
                 }
             }
         }
@@ -110,10 +118,10 @@ class GradientParityTest {
         // changing the adapter by a thousandth moves autograd's own error between 0.07 and 0.49, and ours between
         // 0.09 and 0.60. Whose is larger there is chance, and has nothing to do with the stash.
         Arrays.sort(autograd);
-        for (int stash = 0; stash < stashes.size(); stash++) {
-            Arrays.sort(ours[stash]);
-            assertThat(ours[stash][MODELS / 2] / autograd[MODELS / 2])
-                    .as("error with %s over autograd's, seed %d", stashes.get(stash), seed)
+        for (int i = 0; i < devices.length; i++) {
+            Arrays.sort(ours[i]);
+            assertThat(ours[i][MODELS / 2] / autograd[MODELS / 2])
+                    .as("error with %s over autograd's, seed %d", devices[i].stash(), seed)
                     .isLessThan(TIMES_AUTOGRAD);
         }
     }
@@ -131,22 +139,20 @@ class GradientParityTest {
         check(tiny, Forms.limits(Dtype.FLOAT32, forms, Stash.KEEP), 2, FLOAT32_RELATIVE);
     }
 
-    /** Gradients go back through the widened weights: those of a model that has them from the start. */
+    /**
+     * Gradients go back through the widened weights: those of a model that has them from the start. Where rows are rounded
+     * to bfloat16, autograd is the measure, as above.
+     */
     @ParameterizedTest
     @MethodSource("io.tandem.kernels.decoder.Forms#quantized")
     void quantizedWeights(TinyModel.Variant variant, Dtype dtype, WeightForms forms) throws IOException {
         KernelsConfig limits = Forms.limits(dtype, forms, Stash.KEEP);
-        boolean exact = Forms.isExact(dtype, forms);
-        // Only where rows are rounded to bfloat16 does it take a median, as above.
-        double[] errors = new double[exact ? 1 : MODELS];
-        for (int model = 0; model < errors.length; model++) {
-            TinyModel tiny = QuantizedWeights.of(TinyModel.of(variant, random.nextLong()), forms.many());
-            errors[model] = errors(tiny, limits, 1)[0];
+        Supplier<TinyModel> models = () -> QuantizedWeights.of(TinyModel.of(variant, random.nextLong()), forms.many());
+        if (Forms.isExact(dtype, forms)) {
+            check(models.get(), limits, 1, FLOAT32_RELATIVE);
+        } else {
+            asPreciseAsAutograd(models, limits);
         }
-        Arrays.sort(errors);
-        assertThat(errors[errors.length / 2])
-                .as("of %s, seed %d", Arrays.toString(errors), seed)
-                .isLessThan(exact ? FLOAT32_RELATIVE : BFLOAT16_RELATIVE);
     }
 
     private void check(TinyModel.Variant variant, Dtype dtype, Stash stash, int splits, double tolerance)
@@ -173,11 +179,7 @@ class GradientParityTest {
                 TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 33, 1, 17, 2);
                 device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
                 double loss = Devices.train(device, new int[] {SLOT}, pack, random, traffic(tiny, split));
-                errors[split] = compare(
-                        reference.run(pack, adapter),
-                        loss,
-                        device.gradients(SLOT),
-                        Forms.isExact(limits.dtype(), limits.weights()) ? tolerance : BFLOAT16_RELATIVE);
+                errors[split] = compare(reference.run(pack, adapter), loss, device.gradients(SLOT), tolerance);
             }
         }
         return errors;
