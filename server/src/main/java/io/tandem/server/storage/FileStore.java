@@ -8,7 +8,6 @@ import io.tandem.server.storage.blob.Blobs;
 import io.tandem.server.storage.document.Change;
 import io.tandem.server.storage.document.Documents;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -148,10 +147,6 @@ public final class FileStore {
 
     private static ObjectNode object(Path content, String filename, String purpose, Published file) throws IOException {
         requireFile(content);
-        String hash;
-        try (InputStream in = Files.newInputStream(content)) {
-            hash = Sha256.hex(in);
-        }
         ObjectNode object = JsonBody.MAPPER.createObjectNode();
         object.put("id", file.id());
         object.put("object", "file");
@@ -161,7 +156,7 @@ public final class FileStore {
         object.put("filename", filename);
         object.put("purpose", purpose);
         object.put("status", "processed");
-        object.put("sha256", hash);
+        object.put("sha256", Sha256.hex(content));
         return object;
     }
 

@@ -3,6 +3,7 @@ package io.tandem.server.storage.blob;
 import io.tandem.server.environment.S3Clients;
 import io.tandem.server.storage.AtomicFiles;
 import io.tandem.server.storage.NotStoredException;
+import io.tandem.server.storage.Sha256;
 import io.tandem.server.storage.document.UnreachableException;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -11,7 +12,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -288,7 +288,7 @@ public final class S3Blobs implements Blobs {
 
     private void fetch(String object, BlobManifest.Part part, Path file) throws IOException {
         for (int attempt = 1; ; attempt++) {
-            MessageDigest hash = sha256();
+            MessageDigest hash = Sha256.digest();
             try (OutputStream out = new DigestOutputStream(Files.newOutputStream(file), hash)) {
                 if (!bucket.get(object, part.bytes() + 1, out)) {
                     throw new DamagedBlobException(object);
@@ -306,14 +306,6 @@ public final class S3Blobs implements Blobs {
             if (attempt == ATTEMPTS) {
                 throw new DamagedBlobException(object);
             }
-        }
-    }
-
-    private static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
         }
     }
 
