@@ -162,10 +162,9 @@ public final class S3Blobs implements Blobs {
 
     @Override
     public void copy(String from, String to) throws IOException {
-        for (int attempt = 1; ; attempt++) {
-            BlobManifest source = find(from);
-            try {
-                make(to, generation -> {
+        use(
+                from,
+                source -> make(to, generation -> {
                     BlobManifest manifest = source.as(generation);
                     for (BlobManifest.Part part : source.parts()) {
                         if (!bucket.copy(object(from, source, part), object(to, manifest, part), part.bytes())) {
@@ -173,12 +172,7 @@ public final class S3Blobs implements Blobs {
                         }
                     }
                     return manifest;
-                });
-                return;
-            } catch (DamagedBlobException e) {
-                requireReplaced(from, source, attempt, e);
-            }
-        }
+                }));
     }
 
     private interface Making {
@@ -248,12 +242,24 @@ public final class S3Blobs implements Blobs {
         return BlobManifest.read(key, json);
     }
 
-    /** What another thread has replaced meanwhile is to be looked at again. */
-    private void requireReplaced(String key, BlobManifest seen, int attempt, DamagedBlobException damage)
-            throws IOException {
-        if (attempt == ATTEMPTS || find(key).generation().equals(seen.generation())) {
-            LOG.warn("{}", damage.getMessage());
-            throw damage;
+    private interface Using<T> {
+        T of(BlobManifest manifest) throws IOException;
+    }
+
+    /** Does something with the files of a blob; what another thread has replaced meanwhile is looked at again. */
+    private <T> T use(String key, Using<T> using) throws IOException {
+        BlobManifest manifest = find(key);
+        for (int attempt = 1; ; attempt++) {
+            try {
+                return using.of(manifest);
+            } catch (DamagedBlobException e) {
+                BlobManifest now = attempt == ATTEMPTS ? manifest : find(key);
+                if (now.generation().equals(manifest.generation())) {
+                    LOG.warn("{}", e.getMessage());
+                    throw e;
+                }
+                manifest = now;
+            }
         }
     }
 
@@ -265,14 +271,9 @@ public final class S3Blobs implements Blobs {
     }
 
     private BlobCache.Lease copyOf(String key) throws IOException {
-        for (int attempt = 1; ; attempt++) {
-            BlobManifest manifest = find(key);
-            try {
-                return cache.lease(manifest.generation(), manifest.bytes(), place -> fetch(key, manifest, place));
-            } catch (DamagedBlobException e) {
-                requireReplaced(key, manifest, attempt, e);
-            }
-        }
+        return use(
+                key,
+                manifest -> cache.lease(manifest.generation(), manifest.bytes(), place -> fetch(key, manifest, place)));
     }
 
     private void fetch(String key, BlobManifest manifest, Path place) throws IOException {
