@@ -118,8 +118,8 @@ record BlobManifest(String generation, boolean directory, List<Part> parts) {
         return new BlobManifest(object.path("generation").asText(), directory, parts);
     }
 
-    /** A name from elsewhere must not lead out of the blob. */
-    private static boolean isName(String name) {
+    /** Whether it consists of names with slashes between them, none of which leads out of where it begins. */
+    static boolean isName(String name) {
         for (String step : name.split("/", -1)) {
             if (!NAME.matcher(step).matches() || step.equals(".") || step.equals("..")) {
                 return false;

@@ -21,7 +21,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
@@ -43,7 +42,6 @@ public final class S3Blobs implements Blobs {
     private static final Duration CONNECT = Duration.ofSeconds(3);
     private static final String MANIFESTS = "manifests/";
     private static final String OBJECTS = "objects/";
-    private static final Pattern KEY = Pattern.compile("[^/\\\\\0]+(/[^/\\\\\0]+)+");
     private static final int MANIFEST_BYTES = 1 << 22;
     private static final int ATTEMPTS = 3;
     private static final int LOCKS = 64;
@@ -116,7 +114,7 @@ public final class S3Blobs implements Blobs {
     }
 
     private static String manifest(String key) {
-        if (!KEY.matcher(key).matches() || ("/" + key + "/").contains("/../") || ("/" + key + "/").contains("/./")) {
+        if (!key.contains("/") || !BlobManifest.isName(key)) {
             throw new IllegalArgumentException("'" + key + "' is not a possible key");
         }
         return MANIFESTS + key;
