@@ -43,7 +43,7 @@ public final class FileStore {
 
     /** Keeps the content of a file that the server has made, until somebody deletes it. */
     public ObjectNode add(Path made, String filename, String purpose, long createdAt) throws IOException {
-        return make(copied(made), filename, purpose, new Published(newId(), createdAt, OptionalLong.empty()));
+        return make(copied(made), filename, purpose, createdAt);
     }
 
     /**
@@ -104,12 +104,13 @@ public final class FileStore {
     /** Makes a file, unless there is one with this id; when this returns it survives a crash. */
     void publish(Blobs.Writing writing, String filename, String purpose, Published file) throws IOException {
         if (read(file.id()).isEmpty()) {
-            make(writing, filename, purpose, file);
+            make(writing, filename, purpose, file, Optional.empty());
         }
     }
 
-    /** Makes a file; when this returns it survives a crash. */
-    public ObjectNode make(Blobs.Writing writing, String filename, String purpose, Published file) throws IOException {
+    /** Makes a file that stays until somebody deletes it; when this returns it survives a crash. */
+    public ObjectNode make(Blobs.Writing writing, String filename, String purpose, long createdAt) throws IOException {
+        Published file = new Published(newId(), createdAt, OptionalLong.empty());
         return make(writing, filename, purpose, file, Optional.empty());
     }
 

@@ -30,7 +30,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -308,8 +307,7 @@ public record JobResults(
     }
 
     private void addFile(ObjectNode job, Blobs.Writing writing, String name, long now) throws IOException {
-        FileStore.Published place = new FileStore.Published(FileStore.newId(), now, OptionalLong.empty());
-        addResult(job, files(job).make(writing, name, PURPOSE, place));
+        addResult(job, files(job).make(writing, name, PURPOSE, now));
     }
 
     private static String addResult(ObjectNode job, ObjectNode file) {
