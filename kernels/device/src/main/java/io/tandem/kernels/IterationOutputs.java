@@ -24,6 +24,10 @@ public record IterationOutputs(
         SequenceScores scores,
         int learnedTokens) {
 
+    /** Of an iteration without rows. */
+    public static final IterationOutputs NONE =
+            new IterationOutputs(List.of(), List.of(), List.of(), SequenceScores.NONE, 0);
+
     /** Nothing was observed. */
     public IterationOutputs(
             List<Draw> draws, List<List<Draw>> scored, List<float[]> states, SequenceScores scores, int learnedTokens) {

@@ -465,12 +465,9 @@ def publish_own_(self: __torch__.tandem.adapter.change.Changes,
                  trainee: __torch__.tandem.adapter.trainee.Trainee, bank: int) -> List[Tensor]:
   own = self.own.slots[trainee.slot][bank]
   dense = __torch__.tandem.ops.linear.dense(self.bases.linears[bank])
-  quantized, sparse = trainee.quantized[bank], trainee.sparse[bank]
-  __torch__.tandem.adapter.own_weight.keep_(
-      own, __torch__.tandem.adapter.quantized.covered(quantized)
-      + __torch__.tandem.adapter.sparse.covered(sparse), dense)
-  published = __torch__.tandem.adapter.quantized.publish_(quantized, own, dense)
-  return published + __torch__.tandem.adapter.sparse.publish_(sparse, own, dense)
+  __torch__.tandem.adapter.own_weight.keep_(own, dense)
+  published = __torch__.tandem.adapter.quantized.publish_(trainee.quantized[bank], own, dense)
+  return published + __torch__.tandem.adapter.sparse.publish_(trainee.sparse[bank], own, dense)
 
 # Zeros in the trainee's slot for a bank that is not finite, because rows of others must not meet it.
 def clear_broken_(self: __torch__.tandem.adapter.change.Changes,

@@ -7,10 +7,13 @@ class Bank:
   weight : Tensor
   # what the method's backward pass needs beside it, of the same shape
   more : List[Tensor]
+  # of how many outputs parts make it; the others keep the linear's
+  covered : int
   def __init__(self: __torch__.tandem.adapter.own_weight.Bank, weight: Tensor,
                more: List[Tensor]) -> None:
     self.weight = weight
     self.more = more
+    self.covered = 0
 
 class Weights:
   # per slot: of each bank; empty list if nobody learns there like this
@@ -49,17 +52,25 @@ def forward(self: __torch__.tandem.adapter.own_weight.Weights,
   y = __torch__.tandem.ops.linear.forward(linear, others)
   return torch.cat([y[: users.first], own])
 
-# Room for a bank of so many outputs and inputs. like: of the type and on the device that Q gets; types: of what is kept
-# beside it, as libtorch counts them
-def room(outputs: int, inputs: int, like: Tensor,
-         types: List[int]) -> __torch__.tandem.adapter.own_weight.Bank:
-  more = [torch.zeros([outputs, inputs], dtype=type, device=like.device) for type in types]
-  return __torch__.tandem.adapter.own_weight.Bank(
-      torch.zeros([outputs, inputs], dtype=like.dtype, device=like.device), more)
+# Makes room for banks of so many outputs and inputs. like: of the type and on the device that Q gets; types: of what is
+# kept beside it, as libtorch counts them
+def occupy_(self: __torch__.tandem.adapter.own_weight.Weights, slot: int, outputs: List[int],
+            inputs: List[int], like: Tensor, types: List[int]) -> None:
+  banks = annotate(List[__torch__.tandem.adapter.own_weight.Bank], [])
+  for bank in range(len(outputs)):
+    sizes = [outputs[bank], inputs[bank]]
+    more = [torch.zeros(sizes, dtype=type, device=like.device) for type in types]
+    banks.append(__torch__.tandem.adapter.own_weight.Bank(
+        torch.zeros(sizes, dtype=like.dtype, device=like.device), more))
+  self.slots[slot] = banks
 
-# Before parts of a bank with so many outputs together make theirs: the others keep the linear's. dense [out, in]: W
-def keep_(self: __torch__.tandem.adapter.own_weight.Bank, covered: int, dense: Tensor) -> None:
-  if covered < dense.size(0):
+# A part makes this many outputs of the bank.
+def cover_(self: __torch__.tandem.adapter.own_weight.Bank, outputs: int) -> None:
+  self.covered = self.covered + outputs
+
+# Before the parts make theirs. dense [out, in]: W
+def keep_(self: __torch__.tandem.adapter.own_weight.Bank, dense: Tensor) -> None:
+  if self.covered < dense.size(0):
     torch.copy_(self.weight, dense)
 
 # Numbers of float32 as weights of the type of Q are rounded. half: whether to float16 first

@@ -41,12 +41,6 @@ class Learner:
   def __init__(self: __torch__.tandem.adapter.quantized.Learner) -> None:
     self.parts = annotate(List[__torch__.tandem.adapter.quantized.Part], [])
 
-def covered(self: __torch__.tandem.adapter.quantized.Learner) -> int:
-  covered = 0
-  for part in self.parts:
-    covered = covered + part.width
-  return covered
-
 # Makes Q of what was learned: some outputs at a time, which stay in the cache. Each number is made by the same
 # roundings to float32 wherever that happens, so whoever has W, A, B and s has the same codes. Returns what the slot has
 # now. dense [out, in]: W

@@ -29,12 +29,6 @@ class Learner:
   def __init__(self: __torch__.tandem.adapter.sparse.Learner) -> None:
     self.parts = annotate(List[__torch__.tandem.adapter.sparse.Part], [])
 
-def covered(self: __torch__.tandem.adapter.sparse.Learner) -> int:
-  covered = 0
-  for part in self.parts:
-    covered = covered + part.width
-  return covered
-
 # counts: of each part of all banks, in their order, how many numbers are left out when Q is made next
 def prune_(learners: List[__torch__.tandem.adapter.sparse.Learner], counts: List[int]) -> None:
   at = 0

@@ -216,11 +216,11 @@ def add_quantized_(self: __torch__.tandem.adapter.trainee.Trainee,
                    places: List[int], scalings: List[float], half: bool, like: Tensor) -> None:
   inputs = [learner.a.size(1) for learner in self.low_rank]
   if len(scalings) > 0:
-    own.slots[self.slot] = [__torch__.tandem.adapter.own_weight.room(widths[bank], inputs[bank], like, [like.dtype])
-                            for bank in range(len(widths))]
+    __torch__.tandem.adapter.own_weight.occupy_(own, self.slot, widths, inputs, like, [like.dtype])
   for i in range(len(scalings)):
     place = places[9 * i : 9 * i + 9]
     bank, column, width, rank, bits, group = place[:6]
+    __torch__.tandem.adapter.own_weight.cover_(own.slots[self.slot][bank], width)
     groups = inputs[bank] // group
     views = [__torch__.tandem.adapter.trainee.view(self.weights, place[6], rank, inputs[bank]),
              __torch__.tandem.adapter.trainee.view(self.weights, place[7], width, rank),
@@ -238,11 +238,10 @@ def add_sparse_(self: __torch__.tandem.adapter.trainee.Trainee,
                 places: List[int], half: bool, like: Tensor) -> None:
   inputs = [learner.a.size(1) for learner in self.low_rank]
   if len(places) > 0:
-    own.slots[self.slot] = [__torch__.tandem.adapter.own_weight.room(widths[bank], inputs[bank], like,
-                                                                    [like.dtype, 11])
-                            for bank in range(len(widths))]
+    __torch__.tandem.adapter.own_weight.occupy_(own, self.slot, widths, inputs, like, [like.dtype, 11])
   for i in range(len(places) // 6):
     bank, column, width, rank, pruned, at = places[6 * i : 6 * i + 6]
+    __torch__.tandem.adapter.own_weight.cover_(own.slots[self.slot][bank], width)
     sizes = [width, rank, rank, inputs[bank], width, rank, rank, inputs[bank], width, 1, 1, inputs[bank]]
     dw = [__torch__.tandem.adapter.trainee.matrices(gradients, at, sizes)
           for gradients in torch.unbind(self.gradients)]

@@ -202,8 +202,7 @@ public final class IterationLoop {
         boolean waits = plan.training().isEmpty() && training.isPresent();
         spell = waits ? spell.plus(now - start) : ServingSpell.NONE;
         Accepted accepted = apply(plan, outputs, now);
-        boolean bounded = targets.delayNanos() > 0 && !modest.names().isEmpty();
-        report(plan, accepted, bounded, now - start, predicted, alone);
+        report(plan, accepted, modest.bound(targets), now - start, predicted, alone);
         return true;
     }
 

@@ -1,5 +1,6 @@
 package io.tandem.scheduler.plan;
 
+import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.scheduler.inference.Sequence;
 import java.util.List;
 import java.util.Set;
@@ -14,6 +15,11 @@ public record ModestTenants(Set<String> names) {
 
     public ModestTenants {
         names = Set.copyOf(names);
+    }
+
+    /** Whether iterations are kept short for them. */
+    public boolean bound(Targets targets) {
+        return targets.delayNanos() > 0 && !names.isEmpty();
     }
 
     boolean have(Sequence sequence) {

@@ -20,18 +20,18 @@ final class TenantDelay {
     /** An iteration may last so many times as long as the shortest there is, else a slow device would do nothing else. */
     private static final double SHORTEST = 1.5;
 
-    private final long delayNanos;
+    private final Targets targets;
     private final LatencyModel latency;
     private final SpareTime spare;
 
     TenantDelay(Targets targets, LatencyModel latency, SpareTime spare) {
-        this.delayNanos = targets.delayNanos();
+        this.targets = targets;
         this.latency = latency;
         this.spare = spare;
     }
 
     boolean bounds(ModestTenants modest) {
-        return delayNanos > 0 && !modest.names().isEmpty();
+        return modest.bound(targets);
     }
 
     /** How long an iteration may last. */
@@ -40,7 +40,7 @@ final class TenantDelay {
             return Long.MAX_VALUE;
         }
         long shortest = latency.predictNanos(IterationFeatures.decoding(1, 1));
-        return Math.max(delayNanos, (long) (SHORTEST * shortest));
+        return Math.max(targets.delayNanos(), (long) (SHORTEST * shortest));
     }
 
     /** How long one with drafts of what follows may last; those of modest tenants' own answers are not bounded. */

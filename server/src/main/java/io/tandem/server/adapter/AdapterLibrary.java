@@ -3,7 +3,7 @@ package io.tandem.server.adapter;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterFormatException;
-import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.OwnWeight;
 import io.tandem.kernels.adapter.SparseConfig;
 import io.tandem.kernels.adapter.compeft.TernaryAdapter;
 import io.tandem.kernels.adapter.routing.Prototypes;
@@ -234,7 +234,7 @@ public final class AdapterLibrary {
     }
 
     private static void requireServed(String name, Adapter adapter) {
-        if (adapter.modules().values().stream().anyMatch(Change::ownsWeight)) {
+        if (adapter.modules().values().stream().anyMatch(OwnWeight.class::isInstance)) {
             boolean sparse = adapter.config() instanceof SparseConfig;
             throw new AdapterFormatException("adapter '" + name + "' is a checkpoint of training over "
                     + (sparse ? "sparse weights (PST)" : "quantized weights (L4Q)") + ", of which a base model comes");

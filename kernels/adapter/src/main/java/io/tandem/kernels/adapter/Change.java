@@ -18,8 +18,7 @@ public sealed interface Change
                 Scale,
                 Bottleneck,
                 SingleWeights,
-                QuantizedFactors,
-                SparseFactors {
+                OwnWeight {
     /** The form's name in messages. */
     String form();
 
@@ -64,11 +63,6 @@ public sealed interface Change
 
     /** Its numbers that can learn, by the names of PEFT's files. */
     List<Parameter> parameters();
-
-    /** Whether it makes a weight of its own, which the linear's is no part of, so that a base model comes of it. */
-    default boolean ownsWeight() {
-        return false;
-    }
 
     /** What training goes on with and {@link #served} does not have. */
     default List<Parameter> kept() {

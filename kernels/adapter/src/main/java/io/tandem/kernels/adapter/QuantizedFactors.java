@@ -2,7 +2,6 @@ package io.tandem.kernels.adapter;
 
 import io.tandem.kernels.model.Dtype;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * Factors that are merged into a weight before it is quantized with step sizes that learn (L4Q, Jeon et al., 2024):
@@ -16,7 +15,7 @@ import java.util.Optional;
  * @param groupSize neighbouring inputs that share a step size
  * @param steps s {@code [outputs, inputs / groupSize]}
  */
-public record QuantizedFactors(LowRank factors, int bits, int groupSize, float[] steps) implements Change {
+public record QuantizedFactors(LowRank factors, int bits, int groupSize, float[] steps) implements OwnWeight {
     public static final String A = "l4q_A";
     public static final String B = "l4q_B";
     public static final String STEPS = "l4q_steps";
@@ -97,24 +96,8 @@ public record QuantizedFactors(LowRank factors, int bits, int groupSize, float[]
     }
 
     @Override
-    public boolean ownsWeight() {
-        return true;
-    }
-
-    /** None that an adapter slot has. */
-    @Override
-    public int rank() {
-        return 0;
-    }
-
-    @Override
     public double scaling() {
         return factors.scaling();
-    }
-
-    @Override
-    public Optional<LowRank> lowRank() {
-        return Optional.empty();
     }
 
     @Override
@@ -145,11 +128,5 @@ public record QuantizedFactors(LowRank factors, int bits, int groupSize, float[]
     @Override
     public double norm() {
         return factors.norm();
-    }
-
-    /** Quantization is a change too. */
-    @Override
-    public boolean isIdle() {
-        return false;
     }
 }

@@ -3,7 +3,6 @@ package io.tandem.kernels.adapter;
 import io.tandem.kernels.model.Dtype;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * A weight that factors change, of which only the numbers with the highest scores are left (PST, Li et al., 2022):
@@ -20,7 +19,7 @@ import java.util.Optional;
  * @param sparsity the share of the weight that M leaves out, from 0 to less than 1
  */
 public record SparseFactors(LowRank change, LowRank scores, float[] rows, float[] columns, double sparsity)
-        implements Change {
+        implements OwnWeight {
     public static final String U = "pst_U";
     public static final String V = "pst_V";
     public static final String A = "pst_A";
@@ -109,22 +108,6 @@ public record SparseFactors(LowRank change, LowRank scores, float[] rows, float[
     }
 
     @Override
-    public boolean ownsWeight() {
-        return true;
-    }
-
-    /** None that an adapter slot has. */
-    @Override
-    public int rank() {
-        return 0;
-    }
-
-    @Override
-    public Optional<LowRank> lowRank() {
-        return Optional.empty();
-    }
-
-    @Override
     public List<Parameter> parameters() {
         int rank = change.rank();
         return List.of(
@@ -161,11 +144,5 @@ public record SparseFactors(LowRank change, LowRank scores, float[] rows, float[
     @Override
     public double norm() {
         return change.norm();
-    }
-
-    /** What is left out is a change too. */
-    @Override
-    public boolean isIdle() {
-        return false;
     }
 }

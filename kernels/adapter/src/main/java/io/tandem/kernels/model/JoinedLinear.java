@@ -19,4 +19,9 @@ public record JoinedLinear(List<TargetModule> modules, int expert) {
     public int outputs(ModelConfig model) {
         return modules.stream().mapToInt(module -> module.outputs(model)).sum();
     }
+
+    /** In its weight. */
+    public long numbers(ModelConfig model) {
+        return (long) inputs(model) * outputs(model);
+    }
 }

@@ -123,9 +123,8 @@ public record ModelConfig(
 
     /** Numbers in the weights of all layers' linears, each once, routers included. */
     public long layerParameters() {
-        long linears = linears().stream()
-                .mapToLong(linear -> (long) linear.inputs(this) * linear.outputs(this))
-                .sum();
+        long linears =
+                linears().stream().mapToLong(linear -> linear.numbers(this)).sum();
         long router = experts.map(mixture -> (long) mixture.count() * hidden).orElse(0L);
         return blockLayers() * linears + layers * router;
     }

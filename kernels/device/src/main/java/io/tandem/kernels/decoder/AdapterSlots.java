@@ -5,7 +5,7 @@ import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.BiasedFactors;
-import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.OwnWeight;
 import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.BagLayout.Narrow;
@@ -258,7 +258,7 @@ final class AdapterSlots {
 
     /** Whether it learns over weights of its own. */
     static boolean ownsWeights(Adapter adapter) {
-        return adapter.modules().values().stream().anyMatch(Change::ownsWeight);
+        return adapter.modules().values().stream().anyMatch(OwnWeight.class::isInstance);
     }
 
     /**

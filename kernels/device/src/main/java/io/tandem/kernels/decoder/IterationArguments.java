@@ -215,7 +215,7 @@ interface IterationArguments {
         }
 
         IValue value(TensorScope call) {
-            return call.own(IValue.listFrom(lists().map(call::numbers).toArray(IValue[]::new)));
+            return Arguments.list(call, lists().map(call::numbers));
         }
     }
 
@@ -235,7 +235,6 @@ interface IterationArguments {
     }
 
     private static IValue singles(TensorScope call, List<SinglesObject> byView) {
-        return call.own(
-                IValue.listFrom(byView.stream().map(SinglesObject::value).toArray(IValue[]::new)));
+        return Arguments.list(call, byView.stream().map(SinglesObject::value));
     }
 }

@@ -61,13 +61,9 @@ final class IterationCheck {
 
     private static void check(Segment segment, EarlyExit exit, ModelConfig model) {
         int tokens = segment.tokens().length;
-        inside("number of rows with an exit", exit.loops().length, tokens, tokens + 1);
-        inside(
-                "loops done",
-                exit.done(),
-                0,
-                tokens == 1 ? model.recursion().map(Recursion::loops).orElse(1) : 1);
         int loops = model.recursion().map(Recursion::loops).orElse(1);
+        inside("number of rows with an exit", exit.loops().length, tokens, tokens + 1);
+        inside("loops done", exit.done(), 0, tokens == 1 ? loops : 1);
         for (int row = 0; row < tokens; row++) {
             int own = exit.loops()[row];
             inside("loops of a row", own, row < tokens - segment.samplings().size() ? 0 : -1, loops);

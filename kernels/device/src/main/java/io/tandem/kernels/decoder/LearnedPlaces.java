@@ -83,8 +83,7 @@ final class LearnedPlaces {
                 scales.add(new long[] {place[0], place[1], place[2], placed.length(), placed.start()});
             }
         }
-        List<Placed> bottlenecks =
-                parameters.stream().filter(placed -> placed.is(Bottleneck.DOWN)).toList();
+        List<Placed> bottlenecks = named(parameters, Bottleneck.DOWN).toList();
         return new Learned(
                 RowEncoder.flatten(banks),
                 RowEncoder.flatten(parts),
@@ -103,23 +102,20 @@ final class LearnedPlaces {
                 full(initial),
                 singleWeights(parameters),
                 quantized(parameters),
-                quantizedParts(parameters)
-                        .mapToDouble(part -> part.change().scaling())
+                named(parameters, QuantizedFactors.A)
+                        .mapToDouble(placed -> placed.part().change().scaling())
                         .toArray(),
                 sparse(parameters),
                 half);
     }
 
-    private static Stream<Part> quantizedParts(List<Placed> parameters) {
-        return parameters.stream()
-                .filter(placed -> placed.is(QuantizedFactors.A))
-                .map(Placed::part);
+    private static Stream<Placed> named(List<Placed> parameters, String name) {
+        return parameters.stream().filter(placed -> placed.is(name));
     }
 
     /** A, B and the step sizes of a module come one after the other. */
     private static long[] quantized(List<Placed> parameters) {
-        return parameters.stream()
-                .filter(placed -> placed.is(QuantizedFactors.A))
+        return named(parameters, QuantizedFactors.A)
                 .flatMapToLong(placed -> {
                     Part part = placed.part();
                     QuantizedFactors own = (QuantizedFactors) part.change();
@@ -141,8 +137,7 @@ final class LearnedPlaces {
 
     /** All numbers of a module come one after the other. */
     private static long[] sparse(List<Placed> parameters) {
-        return parameters.stream()
-                .filter(placed -> placed.is(SparseFactors.U))
+        return named(parameters, SparseFactors.U)
                 .flatMapToLong(placed -> {
                     Part part = placed.part();
                     SparseFactors own = (SparseFactors) part.change();

@@ -4,7 +4,6 @@ import io.tandem.kernels.IterationInputs.EarlyExit;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
-import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
 import io.tandem.kernels.decoder.IterationArguments.Keeping;
 import io.tandem.kernels.decoder.IterationArguments.Loop;
@@ -54,8 +53,7 @@ record LoopedCall(IterationCall call, int lane, int capacity, int maxVirtual) {
         }
         Group group = next(last, all, part.windows(), count());
         if (group.isEmpty()) {
-            return LoopedSegment.join(
-                    all, new IterationOutputs(List.of(), List.of(), List.of(), SequenceScores.NONE, 0));
+            return LoopedSegment.join(all, IterationOutputs.NONE);
         }
         List<Segment> segments =
                 group.segments.stream().map(LoopedSegment::segment).toList();

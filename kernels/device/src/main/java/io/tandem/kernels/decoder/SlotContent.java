@@ -9,6 +9,7 @@ import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.KeysAndValues;
+import io.tandem.kernels.adapter.OwnWeight;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Prompt;
@@ -102,8 +103,7 @@ final class SlotContent {
         return IntStream.range(0, layout.banks())
                 .boxed()
                 .flatMap(bank -> layout.parts(adapter, bank).stream())
-                .filter(part -> !(part.change() instanceof SingleWeights
-                        || part.change().ownsWeight()))
+                .filter(part -> !(part.change() instanceof SingleWeights || part.change() instanceof OwnWeight))
                 .sorted(Comparator.comparing(part -> !(part.change() instanceof Dora)))
                 .toList();
     }

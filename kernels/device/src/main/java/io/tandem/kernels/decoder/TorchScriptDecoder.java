@@ -11,7 +11,6 @@ import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.PackProgress;
 import io.tandem.kernels.PreparedAdapter;
-import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
@@ -321,7 +320,7 @@ public final class TorchScriptDecoder implements DeviceModel {
             List<SinglesObject> singles,
             boolean mixed,
             boolean oneLoop) {
-        IterationOutputs outputs = new IterationOutputs(List.of(), List.of(), List.of(), SequenceScores.NONE, 0);
+        IterationOutputs outputs = IterationOutputs.NONE;
         try (TensorScope scope = owned.open()) {
             if (depth.all().tokens.length > 0) {
                 Places places = new Places(weights, cache.value(), adapters.value(), singles, arena, teacher.value());

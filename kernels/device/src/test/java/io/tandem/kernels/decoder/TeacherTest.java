@@ -90,7 +90,7 @@ class TeacherTest {
                 AutogradReference student = new AutogradReference(tiny.config(), tiny.weights());
                 AutogradReference expects = new AutogradReference(teacher.config(), teacher.weights())) {
             device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
-            device.learn(SLOT, LearningPlan.TAUGHT);
+            device.learn(SLOT, LearningPlan.taught(0));
             double loss = Devices.train(device, new int[] {SLOT}, pack, random, List.of());
             double expected = 0;
             float[] gradient = new float[SkippedLayersTest.numbers(adapter).length];
@@ -156,7 +156,7 @@ class TeacherTest {
             device.putAdapter(
                     0,
                     TinyAdapters.random(config, LoraConfig.allLinears(), 3, 1).skipping(below));
-            float[] expected = gradient(device, adapter, LearningPlan.TAUGHT, pack, List.of());
+            float[] expected = gradient(device, adapter, LearningPlan.taught(0), pack, List.of());
             for (int loop = 1; loop < loops; loop++) {
                 SortedSet<Integer> behind =
                         IntStream.range(loop * 6 / loops, 6).boxed().collect(Collectors.toCollection(TreeSet::new));
@@ -223,7 +223,7 @@ class TeacherTest {
         TrainingPack pack = Devices.pack(random, VOCAB, 33, 9);
         try (TorchScriptDecoder device = Devices.load(tiny, limits(tiny, 1, Stash.KEEP))) {
             device.openTrainee(SLOT, idle(tiny.config()), OptimizerConfig.DEFAULT);
-            device.learn(SLOT, LearningPlan.TAUGHT);
+            device.learn(SLOT, LearningPlan.taught(0));
             double loss = Devices.train(device, new int[] {SLOT}, pack, random, List.of());
             assertThat(loss).isCloseTo(0, Offset.offset(1e-4));
             assertThat(SkippedLayersTest.numbers(device.gradients(SLOT))).containsOnly(0);
@@ -239,7 +239,7 @@ class TeacherTest {
         try (TorchScriptDecoder device = Devices.load(tiny, limits(teacher, 1, Stash.KEEP))) {
             Adapter start = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 8, 1);
             device.openTrainee(SLOT, start, OptimizerConfig.DEFAULT);
-            device.learn(SLOT, LearningPlan.TAUGHT);
+            device.learn(SLOT, LearningPlan.taught(0));
             double first = Devices.train(device, new int[] {SLOT}, pack, random, List.of());
             device.optimizerStep(SLOT, 1e-2, 1.0 / 50);
             double last = first;
@@ -257,7 +257,7 @@ class TeacherTest {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, 1);
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
             device.openTrainee(SLOT, idle(tiny.config()), OptimizerConfig.DEFAULT);
-            assertThatThrownBy(() -> device.learn(SLOT, LearningPlan.TAUGHT))
+            assertThatThrownBy(() -> device.learn(SLOT, LearningPlan.taught(0)))
                     .hasMessageContaining("there is no teacher");
         }
         KernelsConfig limits = limits(TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 1), 1, Stash.KEEP);

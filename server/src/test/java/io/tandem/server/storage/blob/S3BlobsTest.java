@@ -271,7 +271,11 @@ class S3BlobsTest extends BlobsTest {
             boolean done = putting.join();
             store.start();
             forget();
-            blobs.forgetUnfinished();
+            try {
+                blobs.forgetUnfinished();
+            } catch (UnreachableException e) {
+                // S3Proxy cannot list uploads of which one has half of its folder. A server starts all the same.
+            }
             if (done || blobs.exists("a/1")) {
                 byte[] read = blobs.read("a/1", file -> Files.readAllBytes(file.resolve("x")));
                 assertThat(read).isEqualTo(content);

@@ -40,9 +40,6 @@ public record LearningPlan(
 
     public static final LearningPlan EVERYTHING = pruning(0);
 
-    /** All learns from the teacher. */
-    public static final LearningPlan TAUGHT = taught(0);
-
     /** All learns, and it is told how much it matters. */
     public static final LearningPlan ESTIMATING = new LearningPlan(
             Optional.empty(), Collections.emptySortedSet(), 0, true, true, Collections.emptySortedSet());

@@ -5,7 +5,6 @@ import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.QuantizedConfig;
 import io.tandem.kernels.adapter.QuantizedFactors;
-import io.tandem.kernels.model.JoinedLinear;
 import io.tandem.kernels.model.ModelConfig;
 import java.util.Arrays;
 import java.util.Map;
@@ -19,31 +18,22 @@ import java.util.stream.LongStream;
  * weight that they are merged into learn together. Codes are symmetric, because those files that other servers read
  * have no offsets but whole numbers of steps; the paper's offset stays zero. The result is a base model.
  */
-public record L4qMethod(QuantizedConfig config) implements PeftMethod {
+public record L4qMethod(QuantizedConfig config) implements OwnWeightMethod {
     @Override
     public String name() {
         return "l4q";
     }
 
     @Override
-    public boolean makesBase() {
-        return true;
-    }
-
-    @Override
     public Optional<String> refusal(ModelConfig model) {
-        if (model.experts().isPresent()) {
-            return Optional.of("is not supported with models that have experts");
-        }
-        if (model.recursion().isPresent()) {
-            return Optional.of("is not supported with recursive models, whose layers share weights");
-        }
-        return config.sites(model).stream()
-                .filter(site -> site.module().inputs(model) % config.groupSize() != 0)
-                .findFirst()
-                .map(site ->
-                        "needs a 'group_size' that divides the " + site.module().inputs(model) + " inputs of "
-                                + site.module().label() + ", and it is " + config.groupSize());
+        return OwnWeightMethod.super
+                .refusal(model)
+                .or(() -> config.sites(model).stream()
+                        .filter(site -> site.module().inputs(model) % config.groupSize() != 0)
+                        .findFirst()
+                        .map(site -> "needs a 'group_size' that divides the "
+                                + site.module().inputs(model) + " inputs of "
+                                + site.module().label() + ", and it is " + config.groupSize()));
     }
 
     /** With step sizes of one. */
@@ -91,14 +81,6 @@ public record L4qMethod(QuantizedConfig config) implements PeftMethod {
     /** The gradient of a weight, and two more of its size that are made of it. */
     @Override
     public long momentary(ModelConfig model) {
-        return 3
-                * model.linears().stream()
-                        .mapToLong(linear -> size(linear, model))
-                        .max()
-                        .orElse(0);
-    }
-
-    private static long size(JoinedLinear linear, ModelConfig model) {
-        return (long) linear.inputs(model) * linear.outputs(model);
+        return 3 * OwnWeightMethod.largest(model);
     }
 }

@@ -5,10 +5,8 @@ import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.SparseConfig;
 import io.tandem.kernels.adapter.SparseFactors;
-import io.tandem.kernels.model.JoinedLinear;
 import io.tandem.kernels.model.ModelConfig;
 import java.util.Map;
-import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.stream.LongStream;
@@ -18,27 +16,12 @@ import java.util.stream.LongStream;
  * the scores that say which of its numbers are left. Both products start as zero. The result is a base model; how sparse
  * it becomes, {@link io.tandem.kernels.adapter.learning.PstPolicy} says.
  */
-public record PstMethod(SparseConfig config) implements PeftMethod {
+public record PstMethod(SparseConfig config) implements OwnWeightMethod {
     public static final String NAME = "pst";
 
     @Override
     public String name() {
         return NAME;
-    }
-
-    @Override
-    public boolean makesBase() {
-        return true;
-    }
-
-    @Override
-    public Optional<String> refusal(ModelConfig model) {
-        if (model.experts().isPresent()) {
-            return Optional.of("is not supported with models that have experts");
-        }
-        return model.recursion().isPresent()
-                ? Optional.of("is not supported with recursive models, whose layers share weights")
-                : Optional.empty();
     }
 
     @Override
@@ -91,14 +74,6 @@ public record PstMethod(SparseConfig config) implements PeftMethod {
      */
     @Override
     public long momentary(ModelConfig model) {
-        return 6
-                * model.linears().stream()
-                        .mapToLong(linear -> size(linear, model))
-                        .max()
-                        .orElse(0);
-    }
-
-    private static long size(JoinedLinear linear, ModelConfig model) {
-        return (long) linear.inputs(model) * linear.outputs(model);
+        return 6 * OwnWeightMethod.largest(model);
     }
 }

@@ -21,8 +21,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What an {@code adapter_config.json} means for the modules of a model. Keys that would change the arithmetic in a way
@@ -297,5 +299,13 @@ final class PeftConfig {
             throw json.refuse("base_model_name_or_path", "at most " + MAX_BASE_MODEL_LENGTH + " characters");
         }
         return name;
+    }
+
+    /** What files of every type say, for others to be added. {@code baseModel} may be empty */
+    static SortedMap<String, @Nullable Object> fields(String type, String baseModel) {
+        SortedMap<String, @Nullable Object> fields = new TreeMap<>();
+        fields.put(TYPE, type);
+        fields.put("base_model_name_or_path", baseModel.isEmpty() ? null : baseModel);
+        return fields;
     }
 }

@@ -8,7 +8,6 @@ import io.tandem.kernels.weights.JsonFields;
 import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.kernels.weights.SafetensorsFile;
 import java.util.SortedMap;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,16 +45,14 @@ final class PrefixFiles {
     /** The keys that PEFT 0.17 writes. */
     static SortedMap<String, @Nullable Object> fields(String baseModel, KeysAndValues prefix) {
         int width = prefix.heads() * prefix.headDim();
-        SortedMap<String, @Nullable Object> fields = new TreeMap<>();
+        SortedMap<String, @Nullable Object> fields = PeftConfig.fields(TYPE, baseModel);
         fields.put("auto_mapping", null);
-        fields.put("base_model_name_or_path", baseModel.isEmpty() ? null : baseModel);
         fields.put("encoder_hidden_size", width);
         fields.put("inference_mode", true);
         fields.put("num_attention_heads", prefix.heads());
         fields.put("num_layers", prefix.layers());
         fields.put("num_transformer_submodules", 1);
         fields.put("num_virtual_tokens", prefix.tokens());
-        fields.put("peft_type", TYPE);
         fields.put("prefix_projection", false);
         fields.put("revision", null);
         fields.put("task_type", "CAUSAL_LM");

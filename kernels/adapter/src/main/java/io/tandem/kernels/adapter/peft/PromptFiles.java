@@ -10,7 +10,6 @@ import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.kernels.weights.SafetensorsFile;
 import java.util.List;
 import java.util.SortedMap;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /** Prompt tuning in PEFT's layout: the embeddings of the virtual tokens are the only tensor. */
@@ -63,7 +62,7 @@ final class PromptFiles {
 
     /** The keys that PEFT 0.17 writes; those of the model's shape it fills in when it loads them. */
     static SortedMap<String, @Nullable Object> fields(String baseModel, Prompt prompt) {
-        SortedMap<String, @Nullable Object> fields = new TreeMap<>();
+        SortedMap<String, @Nullable Object> fields = PeftConfig.fields(TYPE, baseModel);
         for (String key : List.of(
                 "auto_mapping",
                 "num_attention_heads",
@@ -74,11 +73,9 @@ final class PromptFiles {
                 "tokenizer_name_or_path")) {
             fields.put(key, null);
         }
-        fields.put("base_model_name_or_path", baseModel.isEmpty() ? null : baseModel);
         fields.put("inference_mode", true);
         fields.put("num_transformer_submodules", 1);
         fields.put("num_virtual_tokens", prompt.tokens());
-        fields.put("peft_type", TYPE);
         fields.put("prompt_tuning_init", "RANDOM");
         fields.put("task_type", "CAUSAL_LM");
         fields.put("token_dim", prompt.width());

@@ -14,7 +14,6 @@ import io.tandem.kernels.weights.SafetensorsFile;
 import java.util.EnumSet;
 import java.util.Map;
 import java.util.SortedMap;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -77,9 +76,7 @@ final class QuantizedFactorFiles {
     }
 
     static SortedMap<String, @Nullable Object> fields(QuantizedConfig config) {
-        SortedMap<String, @Nullable Object> fields = new TreeMap<>();
-        fields.put("peft_type", TYPE);
-        fields.put("base_model_name_or_path", config.baseModel().isEmpty() ? null : config.baseModel());
+        SortedMap<String, @Nullable Object> fields = PeftConfig.fields(TYPE, config.baseModel());
         fields.put("bits", config.bits());
         fields.put("group_size", config.groupSize());
         fields.put("r", config.rank());

@@ -11,7 +11,6 @@ import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.kernels.weights.SafetensorsFile;
 import java.util.Map;
 import java.util.SortedMap;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -57,9 +56,7 @@ final class SparseFactorFiles {
     }
 
     static SortedMap<String, @Nullable Object> fields(SparseConfig config, Adapter adapter) {
-        SortedMap<String, @Nullable Object> fields = new TreeMap<>();
-        fields.put("peft_type", TYPE);
-        fields.put("base_model_name_or_path", config.baseModel().isEmpty() ? null : config.baseModel());
+        SortedMap<String, @Nullable Object> fields = PeftConfig.fields(TYPE, config.baseModel());
         fields.put("r", config.rank());
         adapter.modules().values().stream()
                 .filter(SparseFactors.class::isInstance)
