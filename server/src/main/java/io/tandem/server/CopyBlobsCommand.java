@@ -7,17 +7,13 @@ import io.tandem.server.storage.blob.S3Address;
 import io.tandem.server.storage.blob.S3Blobs;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Path;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** {@code tandem copy-blobs}. */
@@ -36,19 +32,14 @@ final class CopyBlobsCommand implements Callable<Integer> {
     @Spec
     private @Nullable CommandSpec spec;
 
-    @Option(names = "--data", paramLabel = "DIR", description = "The data directory; default tandem-data.")
-    private @Nullable Path data;
-
-    @Option(names = "--config", paramLabel = "FILE", description = "Settings in YAML; default config/tandem.yaml.")
-    private @Nullable Path config;
+    @Mixin
+    private final StoredOptions stored = new StoredOptions();
 
     private long said = System.nanoTime();
 
     @Override
     public Integer call() throws Exception {
-        Map<String, Object> flags = new LinkedHashMap<>();
-        ModelOptions.put(flags, "data", data);
-        ServerConfig settings = ModelOptions.settings(Optional.ofNullable(config), flags);
+        ServerConfig settings = stored.settings();
         S3Address target = settings.storage()
                 .bucket()
                 .orElseThrow(() -> new IOException("storage.blobs names no bucket to copy to"));

@@ -10,14 +10,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.LinkedHashMap;
-import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** {@code tandem copy-documents}. */
@@ -33,17 +30,12 @@ final class CopyDocumentsCommand implements Callable<Integer> {
     @Spec
     private @Nullable CommandSpec spec;
 
-    @Option(names = "--data", paramLabel = "DIR", description = "The data directory; default tandem-data.")
-    private @Nullable Path data;
-
-    @Option(names = "--config", paramLabel = "FILE", description = "Settings in YAML; default config/tandem.yaml.")
-    private @Nullable Path config;
+    @Mixin
+    private final StoredOptions stored = new StoredOptions();
 
     @Override
     public Integer call() throws Exception {
-        Map<String, Object> flags = new LinkedHashMap<>();
-        ModelOptions.put(flags, "data", data);
-        ServerConfig settings = ModelOptions.settings(Optional.ofNullable(config), flags);
+        ServerConfig settings = stored.settings();
         PostgresAddress target = settings.storage()
                 .database()
                 .orElseThrow(() -> new IOException("storage.documents names no database to copy to"));

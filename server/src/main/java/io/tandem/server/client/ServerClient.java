@@ -6,7 +6,6 @@ import io.tandem.server.config.ApiKey;
 import io.tandem.server.storage.Sha256;
 import java.io.FileNotFoundException;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.ConnectException;
 import java.net.URI;
 import java.net.URLEncoder;
@@ -138,7 +137,7 @@ final class ServerClient {
         if (!Files.isRegularFile(file)) {
             throw new FileNotFoundException("there is no file " + file);
         }
-        String hash = sha256(file);
+        String hash = Sha256.hex(file);
         for (JsonNode known : list(FILES)) {
             if (known.path("sha256").asText().equals(hash)
                     && known.path("purpose").asText().equals(PURPOSE)
@@ -148,12 +147,6 @@ final class ServerClient {
         }
         JsonNode object = upload(FILES, "purpose", PURPOSE, List.of(file));
         return new Uploaded(object.path("id").asText(), true);
-    }
-
-    private static String sha256(Path file) throws IOException {
-        try (InputStream in = Files.newInputStream(file)) {
-            return Sha256.hex(in);
-        }
     }
 
     /** Deletes a file that was uploaded for one request only; one that was there before stays. */

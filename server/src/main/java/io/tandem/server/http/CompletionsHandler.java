@@ -148,7 +148,9 @@ final class CompletionsHandler {
                 tokens,
                 prompt instanceof Prompt.Text text
                         ? text.text()
-                        : prompts.text(tokens, params.generation().output().skipSpecialTokens()));
+                        : prompts.model()
+                                .tokenizer()
+                                .text(tokens, params.generation().output().skipSpecialTokens()));
     }
 
     private Supplier<TokenConstraint> constraints(StructuredOutput structured) {

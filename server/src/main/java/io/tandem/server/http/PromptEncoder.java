@@ -6,7 +6,6 @@ import io.tandem.server.api.ChatRendering;
 import io.tandem.server.api.CompletionParams.Prompt;
 import io.tandem.server.api.Utf8;
 import io.tandem.server.text.ServedModel;
-import io.tandem.server.text.Tokenizer.Detokenizer;
 import java.util.List;
 
 /** Prompts of requests as tokens. What it does takes as long as texts are long, so not on an event loop. */
@@ -41,16 +40,6 @@ record PromptEncoder(ServedModel model) {
     int[] tokens(String text, String field) {
         requireRoom(Utf8.length(text), field);
         return model.tokenizer().encode(text, true);
-    }
-
-    /** The text of some tokens. */
-    String text(int[] tokens, boolean skipSpecialTokens) {
-        Detokenizer detokenizer = model.tokenizer().detokenizer(skipSpecialTokens);
-        StringBuilder text = new StringBuilder();
-        for (int token : tokens) {
-            text.append(detokenizer.accept(token));
-        }
-        return text.append(detokenizer.finish()).toString();
     }
 
     /** Refuses what cannot fit however it is tokenized, because tokenizing it would take long. */

@@ -149,11 +149,7 @@ public final class TenantTurns {
     }
 
     private ApiException tooMuch() {
-        return new ApiException(
-                429,
-                "rate_limit_error",
-                null,
-                "rate_limit_exceeded",
+        return ApiException.tooMany(
                 "Requests with more than " + maxBytes + " bytes of text are waiting; try again later.");
     }
 }

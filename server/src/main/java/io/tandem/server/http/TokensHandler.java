@@ -63,7 +63,10 @@ final class TokensHandler {
                 body.tokenIds("tokens", model.contextTokens(), model.shape().vocab());
         Json.later(
                 context,
-                text.run(caller.tenant(), Math.max(0, context.body().length()), () -> prompts.text(tokens, false)),
+                text.run(
+                        caller.tenant(),
+                        Math.max(0, context.body().length()),
+                        () -> model.tokenizer().text(tokens, false)),
                 all -> {
                     ObjectNode json = JsonBody.MAPPER.createObjectNode();
                     // vLLM's name and llama.cpp's.

@@ -8,7 +8,6 @@ import io.tandem.server.storage.blob.Blobs;
 import io.tandem.server.storage.document.Change;
 import io.tandem.server.storage.document.Documents;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -44,7 +43,7 @@ public final class FileStore {
 
     /** Keeps the content of a file that the server has made, until somebody deletes it. */
     public ObjectNode add(Path made, String filename, String purpose, long createdAt) throws IOException {
-        return make(copied(made), filename, purpose, new Published(newId(), createdAt, OptionalLong.empty()));
+        return make(copied(made), filename, purpose, createdAt);
     }
 
     /**
@@ -105,12 +104,13 @@ public final class FileStore {
     /** Makes a file, unless there is one with this id; when this returns it survives a crash. */
     void publish(Blobs.Writing writing, String filename, String purpose, Published file) throws IOException {
         if (read(file.id()).isEmpty()) {
-            make(writing, filename, purpose, file);
+            make(writing, filename, purpose, file, Optional.empty());
         }
     }
 
-    /** Makes a file; when this returns it survives a crash. */
-    public ObjectNode make(Blobs.Writing writing, String filename, String purpose, Published file) throws IOException {
+    /** Makes a file that stays until somebody deletes it; when this returns it survives a crash. */
+    public ObjectNode make(Blobs.Writing writing, String filename, String purpose, long createdAt) throws IOException {
+        Published file = new Published(newId(), createdAt, OptionalLong.empty());
         return make(writing, filename, purpose, file, Optional.empty());
     }
 
@@ -148,10 +148,6 @@ public final class FileStore {
 
     private static ObjectNode object(Path content, String filename, String purpose, Published file) throws IOException {
         requireFile(content);
-        String hash;
-        try (InputStream in = Files.newInputStream(content)) {
-            hash = Sha256.hex(in);
-        }
         ObjectNode object = JsonBody.MAPPER.createObjectNode();
         object.put("id", file.id());
         object.put("object", "file");
@@ -161,7 +157,7 @@ public final class FileStore {
         object.put("filename", filename);
         object.put("purpose", purpose);
         object.put("status", "processed");
-        object.put("sha256", hash);
+        object.put("sha256", Sha256.hex(content));
         return object;
     }
 

@@ -79,7 +79,7 @@ public final class JobMetrics {
     }
 
     private void keepEarlierLines() throws IOException {
-        List<String> all = lines(storage, log);
+        List<String> all = storage.lines(log);
         List<String> kept = all.stream()
                 .filter(JobMetrics::isWhole)
                 .filter(line -> Long.parseLong(line.substring(0, line.indexOf(','))) < firstStep)
@@ -95,15 +95,9 @@ public final class JobMetrics {
         return line.split(",", -1).length == COLUMNS && line.matches("[0-9]{1,18},.*");
     }
 
-    private static List<String> lines(Storage storage, String log) throws IOException {
-        List<String> lines = new ArrayList<>();
-        storage.read(log, lines::add);
-        return lines;
-    }
-
     /** The table of a job; empty if it has none. */
     static List<String> table(Storage storage, String jobId) throws IOException {
-        return lines(storage, log(jobId));
+        return storage.lines(log(jobId));
     }
 
     public void step(StepReport report) throws IOException {

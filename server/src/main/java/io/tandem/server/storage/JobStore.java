@@ -187,9 +187,7 @@ public final class JobStore {
 
     /** Lines that the job has written by now; they go when its copies of files go. */
     public List<String> writtenLines(String jobId) throws IOException {
-        List<String> lines = new ArrayList<>();
-        storage.read(written(jobId), lines::add);
-        return lines;
+        return storage.lines(written(jobId));
     }
 
     /** Adds a line that the job has written; the last ones may be lost in a crash. */

@@ -2,6 +2,8 @@ package io.tandem.server.storage;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -12,17 +14,23 @@ public final class Sha256 {
 
     private Sha256() {}
 
-    /** The hash of all that a stream has, in 64 digits. */
-    public static String hex(InputStream in) throws IOException {
-        MessageDigest digest;
+    /** A hash of nothing yet. */
+    public static MessageDigest digest() {
         try {
-            digest = MessageDigest.getInstance("SHA-256");
+            return MessageDigest.getInstance("SHA-256");
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every Java platform has SHA-256", e);
         }
-        byte[] chunk = new byte[CHUNK_BYTES];
-        for (int read = in.read(chunk); read >= 0; read = in.read(chunk)) {
-            digest.update(chunk, 0, read);
+    }
+
+    /** The hash of a file, in 64 digits. */
+    public static String hex(Path file) throws IOException {
+        MessageDigest digest = digest();
+        try (InputStream in = Files.newInputStream(file)) {
+            byte[] chunk = new byte[CHUNK_BYTES];
+            for (int read = in.read(chunk); read >= 0; read = in.read(chunk)) {
+                digest.update(chunk, 0, read);
+            }
         }
         return HexFormat.of().formatHex(digest.digest());
     }

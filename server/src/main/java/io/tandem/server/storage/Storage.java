@@ -290,6 +290,13 @@ public final class Storage implements AutoCloseable {
         } while (page.size() == LINES);
     }
 
+    /** All lines of a log that fits the heap. */
+    List<String> lines(String log) throws IOException {
+        List<String> lines = new ArrayList<>();
+        read(log, lines::add);
+        return lines;
+    }
+
     @Override
     public void close() {
         documents.close();

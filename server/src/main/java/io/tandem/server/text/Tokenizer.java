@@ -35,6 +35,16 @@ public interface Tokenizer {
         return detokenizer(skipSpecialTokens, Set.of());
     }
 
+    /** The text of some tokens. */
+    default String text(int[] tokens, boolean skipSpecialTokens) {
+        Detokenizer detokenizer = detokenizer(skipSpecialTokens);
+        StringBuilder text = new StringBuilder();
+        for (int token : tokens) {
+            text.append(detokenizer.accept(token));
+        }
+        return text.append(detokenizer.finish()).toString();
+    }
+
     /** The text of one token as it is, for log-probabilities; bytes that are no text become U+FFFD. */
     String token(int id);
 

@@ -49,8 +49,12 @@ class S3IT {
     }
 
     private static String body(String file) {
-        return "{\"model\":\"tiny\",\"training_file\":\"" + file + "\",\"seed\":5,\"hyperparameters\":{\"n_epochs\":40,"
-                + "\"batch_size\":4,\"checkpoint_every\":50}}";
+        return body(file, 40, 50);
+    }
+
+    private static String body(String file, int epochs, int checkpointEvery) {
+        return "{\"model\":\"tiny\",\"training_file\":\"" + file + "\",\"seed\":5,\"hyperparameters\":{\"n_epochs\":"
+                + epochs + ",\"batch_size\":4,\"checkpoint_every\":" + checkpointEvery + "}}";
     }
 
     @Test
@@ -161,7 +165,7 @@ class S3IT {
             damaged = server.upload("a.jsonl", text);
             whole = server.upload("b.jsonl", text);
             JobClient jobs = new JobClient(server);
-            jobs.ended(jobs.create(body(whole).replace("40", "2").replace("50", "2")));
+            jobs.ended(jobs.create(body(whole, 2, 2)));
         }
         for (Path object : store.objects("tandem")) {
             if (object.toString().contains("/store/") || object.toString().contains("/adapters/")) {
@@ -184,7 +188,7 @@ class S3IT {
                     "/v1/completions", "{\"model\":\"" + adapter + "\",\"prompt\":\"abc\",\"max_tokens\":4}");
             assertThat(refused.statusCode()).as(refused.body()).isEqualTo(409);
             JobClient jobs = new JobClient(server);
-            JsonNode job = jobs.ended(jobs.create(body(whole).replace("40", "2").replace("50", "2")));
+            JsonNode job = jobs.ended(jobs.create(body(whole, 2, 2)));
             assertThat(job.path("status").asText()).isEqualTo("succeeded");
             assertThat(server.delete("/v1/files/" + damaged).statusCode()).isEqualTo(200);
         }

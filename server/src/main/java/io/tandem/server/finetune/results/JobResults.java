@@ -10,7 +10,6 @@ import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.TenantId;
 import io.tandem.server.config.FinetuneConfig;
 import io.tandem.server.finetune.distill.DistilledFile;
-import io.tandem.server.finetune.distill.DistilledFile.Written;
 import io.tandem.server.finetune.request.FrozenAdapters;
 import io.tandem.server.finetune.request.JobDistillation;
 import io.tandem.server.finetune.request.JobSpec;
@@ -31,7 +30,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -61,7 +59,6 @@ public record JobResults(
 
     private static final Logger LOG = LoggerFactory.getLogger(JobResults.class);
     private static final String PURPOSE = "fine-tune-results";
-    private static final String WRITTEN = "written";
 
     private FileStore files(ObjectNode job) {
         return files.apply(JobObject.tenant(job));
@@ -285,25 +282,23 @@ public record JobResults(
         source.put("type", JobDistillation.TYPE);
         source.put("fine_tuning_job_id", JobObject.id(job));
         source.set("training_file", job.path("training_file"));
-        source.put("examples", distilled.kept()).put("of", distilled.of());
-        distilled.written().ifPresent(written -> source.set(WRITTEN, shown(written)));
+        count(distilled, source);
         ObjectNode file = files(job).add(distilled.examples(), DistilledFile.FILE, "fine-tune", source, now);
         String id = addResult(job, file);
-        ObjectNode result = job.putObject(JobDistillation.TYPE)
-                .put("file", id)
-                .put("examples", distilled.kept())
-                .put("of", distilled.of());
-        distilled.written().ifPresent(written -> result.set(WRITTEN, shown(written)));
+        count(distilled, job.putObject(JobDistillation.TYPE).put("file", id));
         return id;
     }
 
-    private static ObjectNode shown(Written written) {
-        return JsonBody.MAPPER
-                .createObjectNode()
-                .put("begun", written.begun())
-                .put("unfinished", written.unfinished())
-                .put("verbatim", written.verbatim())
-                .put("repeated", written.repeated());
+    /** Says how many examples there are, and how it came to them. */
+    private static void count(DistilledFile distilled, ObjectNode object) {
+        object.put("examples", distilled.kept()).put("of", distilled.of());
+        distilled
+                .written()
+                .ifPresent(written -> object.putObject("written")
+                        .put("begun", written.begun())
+                        .put("unfinished", written.unfinished())
+                        .put("verbatim", written.verbatim())
+                        .put("repeated", written.repeated()));
     }
 
     /** A file that is gone when the job ends, unless it has become a result. */
@@ -312,8 +307,7 @@ public record JobResults(
     }
 
     private void addFile(ObjectNode job, Blobs.Writing writing, String name, long now) throws IOException {
-        FileStore.Published place = new FileStore.Published(FileStore.newId(), now, OptionalLong.empty());
-        addResult(job, files(job).make(writing, name, PURPOSE, place));
+        addResult(job, files(job).make(writing, name, PURPOSE, now));
     }
 
     private static String addResult(ObjectNode job, ObjectNode file) {

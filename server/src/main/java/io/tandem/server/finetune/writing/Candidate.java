@@ -11,6 +11,7 @@ import io.tandem.server.dataset.UserTurn;
 import io.tandem.server.finetune.writing.Inquiries.Reply;
 import io.tandem.server.text.Tokenizer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -117,20 +118,14 @@ final class Candidate {
     }
 
     private void said(String role, Reply reply) {
-        String text = text(reply.answer());
-        boolean special = reply.answer().stream().anyMatch(draw -> tokenizer().special(draw.token()));
+        int[] tokens = reply.answer().stream().mapToInt(Draw::token).toArray();
+        String text = tokenizer().text(tokens, true).strip();
+        boolean special = Arrays.stream(tokens).anyMatch(tokenizer()::special);
         if (reply.finish().reason() != FinishReason.STOP || special || text.isBlank()) {
             end.accept(Optional.empty());
         } else {
             written.add(new ChatMessage(role, text));
             goOn();
         }
-    }
-
-    private String text(List<Draw> answer) {
-        Tokenizer.Detokenizer words = tokenizer().detokenizer(true);
-        StringBuilder text = new StringBuilder();
-        answer.forEach(draw -> text.append(words.accept(draw.token())));
-        return text.append(words.finish()).toString().strip();
     }
 }

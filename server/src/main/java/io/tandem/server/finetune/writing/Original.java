@@ -2,12 +2,12 @@ package io.tandem.server.finetune.writing;
 
 import io.tandem.server.api.ChatMessage;
 import io.tandem.server.dataset.WholeChats;
+import io.tandem.server.storage.Sha256;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -52,12 +52,7 @@ final class Original {
 
     /** The hash of all that the user says. */
     static ByteBuffer asked(List<ChatMessage> chat) {
-        MessageDigest digest;
-        try {
-            digest = MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
+        MessageDigest digest = Sha256.digest();
         chat.stream()
                 .filter(message -> message.role().equals("user"))
                 .map(message -> message.content().strip().getBytes(StandardCharsets.UTF_8))

@@ -30,7 +30,8 @@ final class WrittenChats {
 
     /** Lines that are kept as long as the job has not ended; the last ones may be lost in a crash. */
     interface Log {
-        List<String> lines() throws IOException;
+        /** What was written by now. */
+        List<String> written() throws IOException;
 
         void append(String line) throws IOException;
     }
@@ -38,7 +39,7 @@ final class WrittenChats {
     /** What an earlier run has left. A line that is damaged is left out, and its chat written again. */
     WrittenChats(Log log) throws IOException {
         this.log = log;
-        for (String line : log.lines()) {
+        for (String line : log.written()) {
             restore(line);
         }
     }

@@ -59,15 +59,9 @@ public final class WrittenFile {
     }
 
     /** What the job for which it is done has. */
-    public interface Job extends DistilledFile.Scratch {
+    public interface Job extends DistilledFile.Scratch, WrittenChats.Log {
         /** Opens the training file, which has whole chats only. */
         InputStream training() throws IOException;
-
-        /** What was written by now. */
-        List<String> written() throws IOException;
-
-        /** Keeps what was written until the job ends. */
-        void append(String line) throws IOException;
 
         /** Says how far it is. */
         void say(String message);
@@ -77,17 +71,7 @@ public final class WrittenFile {
         this.task = task;
         this.author = author;
         this.job = job;
-        this.chats = new WrittenChats(new WrittenChats.Log() {
-            @Override
-            public List<String> lines() throws IOException {
-                return job.written();
-            }
-
-            @Override
-            public void append(String line) throws IOException {
-                job.append(line);
-            }
-        });
+        this.chats = new WrittenChats(job);
     }
 
     /**

@@ -7,7 +7,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.Sha256;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -53,9 +52,7 @@ record BlobManifest(String generation, boolean directory, List<Part> parts) {
     }
 
     private static Part part(String name, Path file) throws IOException {
-        try (InputStream in = Files.newInputStream(file)) {
-            return new Part(name, Files.size(file), Sha256.hex(in));
-        }
+        return new Part(name, Files.size(file), Sha256.hex(file));
     }
 
     /** The same content in objects of its own. */
@@ -121,8 +118,8 @@ record BlobManifest(String generation, boolean directory, List<Part> parts) {
         return new BlobManifest(object.path("generation").asText(), directory, parts);
     }
 
-    /** A name from elsewhere must not lead out of the blob. */
-    private static boolean isName(String name) {
+    /** Whether it consists of names with slashes between them, none of which leads out of where it begins. */
+    static boolean isName(String name) {
         for (String step : name.split("/", -1)) {
             if (!NAME.matcher(step).matches() || step.equals(".") || step.equals("..")) {
                 return false;

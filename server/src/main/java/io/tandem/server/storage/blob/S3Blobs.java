@@ -3,6 +3,7 @@ package io.tandem.server.storage.blob;
 import io.tandem.server.environment.S3Clients;
 import io.tandem.server.storage.AtomicFiles;
 import io.tandem.server.storage.NotStoredException;
+import io.tandem.server.storage.Sha256;
 import io.tandem.server.storage.document.UnreachableException;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -11,7 +12,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -21,7 +21,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
@@ -43,7 +42,6 @@ public final class S3Blobs implements Blobs {
     private static final Duration CONNECT = Duration.ofSeconds(3);
     private static final String MANIFESTS = "manifests/";
     private static final String OBJECTS = "objects/";
-    private static final Pattern KEY = Pattern.compile("[^/\\\\\0]+(/[^/\\\\\0]+)+");
     private static final int MANIFEST_BYTES = 1 << 22;
     private static final int ATTEMPTS = 3;
     private static final int LOCKS = 64;
@@ -116,7 +114,7 @@ public final class S3Blobs implements Blobs {
     }
 
     private static String manifest(String key) {
-        if (!KEY.matcher(key).matches() || ("/" + key + "/").contains("/../") || ("/" + key + "/").contains("/./")) {
+        if (!key.contains("/") || !BlobManifest.isName(key)) {
             throw new IllegalArgumentException("'" + key + "' is not a possible key");
         }
         return MANIFESTS + key;
@@ -162,10 +160,9 @@ public final class S3Blobs implements Blobs {
 
     @Override
     public void copy(String from, String to) throws IOException {
-        for (int attempt = 1; ; attempt++) {
-            BlobManifest source = find(from);
-            try {
-                make(to, generation -> {
+        use(
+                from,
+                source -> make(to, generation -> {
                     BlobManifest manifest = source.as(generation);
                     for (BlobManifest.Part part : source.parts()) {
                         if (!bucket.copy(object(from, source, part), object(to, manifest, part), part.bytes())) {
@@ -173,12 +170,7 @@ public final class S3Blobs implements Blobs {
                         }
                     }
                     return manifest;
-                });
-                return;
-            } catch (DamagedBlobException e) {
-                requireReplaced(from, source, attempt, e);
-            }
-        }
+                }));
     }
 
     private interface Making {
@@ -248,12 +240,24 @@ public final class S3Blobs implements Blobs {
         return BlobManifest.read(key, json);
     }
 
-    /** What another thread has replaced meanwhile is to be looked at again. */
-    private void requireReplaced(String key, BlobManifest seen, int attempt, DamagedBlobException damage)
-            throws IOException {
-        if (attempt == ATTEMPTS || find(key).generation().equals(seen.generation())) {
-            LOG.warn("{}", damage.getMessage());
-            throw damage;
+    private interface Using<T> {
+        T of(BlobManifest manifest) throws IOException;
+    }
+
+    /** Does something with the files of a blob; what another thread has replaced meanwhile is looked at again. */
+    private <T> T use(String key, Using<T> using) throws IOException {
+        BlobManifest manifest = find(key);
+        for (int attempt = 1; ; attempt++) {
+            try {
+                return using.of(manifest);
+            } catch (DamagedBlobException e) {
+                BlobManifest now = attempt == ATTEMPTS ? manifest : find(key);
+                if (now.generation().equals(manifest.generation())) {
+                    LOG.warn("{}", e.getMessage());
+                    throw e;
+                }
+                manifest = now;
+            }
         }
     }
 
@@ -265,14 +269,9 @@ public final class S3Blobs implements Blobs {
     }
 
     private BlobCache.Lease copyOf(String key) throws IOException {
-        for (int attempt = 1; ; attempt++) {
-            BlobManifest manifest = find(key);
-            try {
-                return cache.lease(manifest.generation(), manifest.bytes(), place -> fetch(key, manifest, place));
-            } catch (DamagedBlobException e) {
-                requireReplaced(key, manifest, attempt, e);
-            }
-        }
+        return use(
+                key,
+                manifest -> cache.lease(manifest.generation(), manifest.bytes(), place -> fetch(key, manifest, place)));
     }
 
     private void fetch(String key, BlobManifest manifest, Path place) throws IOException {
@@ -288,7 +287,7 @@ public final class S3Blobs implements Blobs {
 
     private void fetch(String object, BlobManifest.Part part, Path file) throws IOException {
         for (int attempt = 1; ; attempt++) {
-            MessageDigest hash = sha256();
+            MessageDigest hash = Sha256.digest();
             try (OutputStream out = new DigestOutputStream(Files.newOutputStream(file), hash)) {
                 if (!bucket.get(object, part.bytes() + 1, out)) {
                     throw new DamagedBlobException(object);
@@ -306,14 +305,6 @@ public final class S3Blobs implements Blobs {
             if (attempt == ATTEMPTS) {
                 throw new DamagedBlobException(object);
             }
-        }
-    }
-
-    private static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
         }
     }
 
