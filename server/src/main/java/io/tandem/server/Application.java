@@ -43,8 +43,8 @@ import io.tandem.server.http.AccessLog;
 import io.tandem.server.http.AnswerSyntax;
 import io.tandem.server.http.BatchVerticle;
 import io.tandem.server.http.Routes;
-import io.tandem.server.http.TenantTurns;
 import io.tandem.server.http.TextWork;
+import io.tandem.server.http.Uploads;
 import io.tandem.server.metrics.Capacity;
 import io.tandem.server.metrics.CoServingMetrics;
 import io.tandem.server.metrics.LatencyMetrics;
@@ -213,7 +213,7 @@ public final class Application implements AutoCloseable {
                 batches,
                 files,
                 maxRank,
-                data.uploads(),
+                Uploads.to(data.uploads(), config.http().uploadRate(), vertx),
                 config.http(),
                 tenants,
                 listeners.tokens(),
@@ -221,7 +221,6 @@ public final class Application implements AutoCloseable {
                 limits,
                 usage,
                 new TextWork(vertx),
-                TenantTurns.ofUploads(vertx),
                 readiness,
                 Main.number(),
                 meters::scrape,

@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ListenAddressTest {
     private static HttpConfig listen(String host, boolean anonymous) {
         HttpAccess access = new HttpAccess(Set.of(), Set.of(), Optional.empty(), anonymous);
-        return new HttpConfig(host, 0, 1024, 1024, OnUnknownField.IGNORE, access, HttpLimits.DEFAULT);
+        return new HttpConfig(host, 0, 1024, 1024, 0, OnUnknownField.IGNORE, access, HttpLimits.DEFAULT);
     }
 
     @ParameterizedTest

@@ -148,6 +148,7 @@ public final class ConfigLoader {
                 values.integer("http.port", 8080),
                 values.integer("http.max-body-bytes", 16 << 20),
                 values.longInteger("http.max-upload-bytes", 1L << 30),
+                values.longInteger("http.upload-rate", HttpConfig.UPLOAD_RATE),
                 values.oneOf("http.unknown-fields", OnUnknownField.IGNORE),
                 HttpAccess.of(
                         values.texts("http.hosts"),

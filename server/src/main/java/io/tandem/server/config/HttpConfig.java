@@ -11,6 +11,7 @@ import java.util.Set;
  * @param port to listen on; 0 lets the system choose one
  * @param maxBodyBytes largest body of a request
  * @param maxUploadBytes largest file that a client may upload
+ * @param uploadRate bytes per second of all uploads together while another tenant asks the model; 0 if there is no limit
  * @param unknownFields what happens to fields of requests for text that nothing reads
  * @param access who may use it
  * @param limits of connections
@@ -20,6 +21,7 @@ public record HttpConfig(
         int port,
         int maxBodyBytes,
         long maxUploadBytes,
+        long uploadRate,
         OnUnknownField unknownFields,
         HttpAccess access,
         HttpLimits limits) {
@@ -32,6 +34,8 @@ public record HttpConfig(
         REFUSE
     }
 
+    public static final long UPLOAD_RATE = 16 << 20;
+
     private static final Set<String> LOOPBACK = Set.of("localhost", "127.0.0.1", "[::1]");
 
     public HttpConfig {
@@ -39,6 +43,7 @@ public record HttpConfig(
         require(port >= 0 && port <= 65535, "port", port, "0 to 65535");
         require(maxBodyBytes >= 1024, "max-body-bytes", maxBodyBytes, "1024 or more");
         require(maxUploadBytes >= 1024, "max-upload-bytes", maxUploadBytes, "1024 or more");
+        require(uploadRate == 0 || uploadRate >= 1 << 20, "upload-rate", uploadRate, "0 or 1048576 or more");
     }
 
     private static void require(boolean holds, String key, Object found, String expected) {

@@ -20,7 +20,8 @@ import java.util.Optional;
  */
 final class KeyHandler implements SecurityPolicyHandler {
     private static final String SCHEME = "Bearer ";
-    private static final String CALLER = "caller";
+    /** Of a {@link Caller} in a context. */
+    static final String CALLER = "caller";
 
     private final Tenants tenants;
     private final Optional<Tokens> tokens;

@@ -30,7 +30,6 @@ import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import io.vertx.ext.web.handler.BodyHandler;
 import io.vertx.ext.web.handler.CorsHandler;
-import java.nio.file.Path;
 import java.time.Clock;
 import java.util.Optional;
 import java.util.Set;
@@ -70,8 +69,6 @@ public final class Routes {
      * @param limits how many of them, and how many tokens
      * @param usage what they have used
      * @param text work on what they say
-     * @param forms work on what they upload
-     * @param uploads directory for unfinished uploads, on the file system of {@code files}
      * @param maxRank largest rank of an adapter
      * @param readiness whether requests should come
      * @param version of Tandem
@@ -88,7 +85,7 @@ public final class Routes {
             BatchService batches,
             TenantFiles files,
             int maxRank,
-            Path uploads,
+            Uploads uploads,
             HttpConfig http,
             Tenants tenants,
             Optional<Tokens> issued,
@@ -96,7 +93,6 @@ public final class Routes {
             RateLimits limits,
             Usage usage,
             TextWork text,
-            TenantTurns forms,
             Readiness readiness,
             String version,
             Supplier<String> metrics,
@@ -115,12 +111,13 @@ public final class Routes {
     private static Router router(Vertx vertx, Targets t) {
         ModelsHandler models = new ModelsHandler(t.model(), t.names());
         TokensHandler tokens = new TokensHandler(t.model(), t.text());
-        FilesHandler files = new FilesHandler(t.files(), t.tenants(), t.forms(), t.clock());
+        FilesHandler files =
+                new FilesHandler(t.files(), t.tenants(), t.uploads().turns(), t.clock());
         FineTuningJobsHandler jobs = new FineTuningJobsHandler(t.jobs());
         BatchesHandler batches = new BatchesHandler(t.batches());
         AdaptersHandler adapters = new AdaptersHandler(t.adapters());
-        AdapterMakingHandler making =
-                new AdapterMakingHandler(t.adapters(), t.names(), t.model(), t.maxRank(), t.forms());
+        AdapterMakingHandler making = new AdapterMakingHandler(
+                t.adapters(), t.names(), t.model(), t.maxRank(), t.uploads().turns());
         LoraAdaptersHandler lora = new LoraAdaptersHandler(t.model(), t.adapters());
         HealthHandler health = new HealthHandler(t.readiness());
         OpenApiHandler description = new OpenApiHandler();
@@ -141,8 +138,10 @@ public final class Routes {
         // All that follows has a caller, and needs a key once there is one.
         router.route().handler(new KeyHandler(t.tenants(), t.issued(), t.accessLog()));
         ModelEndpoints.of(t, t.tokens())
-                .forEach((path, endpoint) -> table.post(
-                        path, Role.INFERENCE, (context, caller) -> endpoint.handle(new HttpExchange(context, caller))));
+                .forEach((path, endpoint) -> table.post(path, Role.INFERENCE, (context, caller) -> {
+                    t.uploads().pace().asks(caller.tenant());
+                    endpoint.handle(new HttpExchange(context, caller));
+                }));
         table.get("/v1/responses/:response", Role.INFERENCE, Routes::notStored);
         table.delete("/v1/responses/:response", Role.INFERENCE, Routes::notStored);
         table.get("/v1/models", Role.INFERENCE, models::list);
@@ -269,13 +268,13 @@ public final class Routes {
     private static final class Table {
         private final Router router;
         private final HttpConfig http;
-        private final Path uploads;
+        private final Uploads uploads;
         private final TextWork text;
         private final BodyDeadline deadline;
         private final JsonBodies typed;
         private final BodyHandler body;
 
-        Table(Router router, HttpConfig http, Path uploads, TextWork text) {
+        Table(Router router, HttpConfig http, Uploads uploads, TextWork text) {
             this.router = router;
             this.http = http;
             this.uploads = uploads;
@@ -348,9 +347,10 @@ public final class Routes {
 
         private UploadHandler uploads(TenantRoute.WithUpload handler) {
             return new UploadHandler(
-                    uploads,
+                    uploads.directory(),
                     http.maxUploadBytes(),
                     deadline,
+                    uploads.pace(),
                     (context, upload) -> handler.handle(context, traced(context), upload));
         }
 

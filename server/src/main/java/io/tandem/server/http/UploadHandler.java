@@ -1,10 +1,10 @@
 package io.tandem.server.http;
 
+import io.tandem.server.api.TenantId;
 import io.tandem.server.storage.ScratchDirectory;
 import io.vertx.core.Future;
 import io.vertx.core.Handler;
 import io.vertx.core.Promise;
-import io.vertx.core.file.AsyncFile;
 import io.vertx.core.file.OpenOptions;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerRequest;
@@ -23,6 +23,7 @@ final class UploadHandler implements Handler<RoutingContext> {
     private final Path uploads;
     private final long maxBytes;
     private final BodyDeadline deadline;
+    private final UploadPace pace;
     private final BiConsumer<RoutingContext, Upload> next;
 
     /**
@@ -30,10 +31,16 @@ final class UploadHandler implements Handler<RoutingContext> {
      * @param maxBytes of a body
      * @param next closes the upload
      */
-    UploadHandler(Path uploads, long maxBytes, BodyDeadline deadline, BiConsumer<RoutingContext, Upload> next) {
+    UploadHandler(
+            Path uploads,
+            long maxBytes,
+            BodyDeadline deadline,
+            UploadPace pace,
+            BiConsumer<RoutingContext, Upload> next) {
         this.uploads = uploads;
         this.maxBytes = maxBytes;
         this.deadline = deadline;
+        this.pace = pace;
         this.next = next;
     }
 
@@ -56,11 +63,12 @@ final class UploadHandler implements Handler<RoutingContext> {
         }
         String length = request.getHeader(HttpHeaders.CONTENT_LENGTH);
         if (length != null && Long.parseLong(length) > maxBytes) {
-            throw tooLarge();
+            throw ErrorMapper.tooLarge(maxBytes, "http.max-upload-bytes");
         }
         if (request.headers().contains(HttpHeaders.EXPECT) && request.version() != HttpVersion.HTTP_1_0) {
             context.response().writeContinue();
         }
+        TenantId tenant = KeyHandler.caller(context).tenant();
         request.pause();
         // From the start, or a client that leaves before its body has a place would not be noticed.
         Promise<Void> received = Promise.promise();
@@ -72,51 +80,22 @@ final class UploadHandler implements Handler<RoutingContext> {
         context.vertx()
                 .executeBlocking(() -> new Upload(ScratchDirectory.in(uploads), type(request)), false)
                 .onFailure(failure -> fail(context, failure))
-                .onSuccess(upload -> receive(context, upload, received)
+                .onSuccess(upload -> receive(context, tenant, upload, received)
                         .onSuccess(all -> next.accept(context, upload))
                         .onFailure(failure -> discard(context, upload).onComplete(gone -> fail(context, failure))));
     }
 
-    private Future<Long> receive(RoutingContext context, Upload upload, Promise<Void> received) {
+    private Future<Long> receive(RoutingContext context, TenantId tenant, Upload upload, Promise<Void> received) {
         return context.vertx()
                 .fileSystem()
                 .open(upload.body().toString(), new OpenOptions())
                 .compose(file -> {
                     deadline.watch(context);
-                    return receive(context.request(), file, received)
+                    return new IncomingBody(context.request(), file, maxBytes, pace, tenant, received)
+                            .receive()
                             .onSuccess(upload::received)
                             .eventually(() -> file.close());
                 });
-    }
-
-    /** Bytes of the body. */
-    private Future<Long> receive(HttpServerRequest request, AsyncFile file, Promise<Void> received) {
-        long[] bytes = {0};
-        file.exceptionHandler(received::tryFail);
-        // All writes, and the end of the body.
-        int[] expected = {1};
-        Handler<Void> arrived = one -> {
-            expected[0]--;
-            if (expected[0] == 0) {
-                received.tryComplete();
-            }
-        };
-        request.endHandler(arrived);
-        request.handler(buffer -> {
-            bytes[0] += buffer.length();
-            if (bytes[0] > maxBytes) {
-                received.tryFail(tooLarge());
-            } else if (!received.future().isComplete()) {
-                expected[0]++;
-                file.write(buffer).onSuccess(arrived).onFailure(received::tryFail);
-                if (file.writeQueueFull()) {
-                    request.pause();
-                    file.drainHandler(drained -> request.resume());
-                }
-            }
-        });
-        request.resume();
-        return received.future().map(all -> bytes[0]);
     }
 
     private static Future<?> discard(RoutingContext context, Upload upload) {
@@ -133,9 +112,5 @@ final class UploadHandler implements Handler<RoutingContext> {
     private static void fail(RoutingContext context, Throwable failure) {
         context.request().resume();
         context.fail(failure);
-    }
-
-    private RuntimeException tooLarge() {
-        return ErrorMapper.tooLarge(maxBytes, "http.max-upload-bytes");
     }
 }

@@ -6,6 +6,7 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import io.tandem.server.config.HttpLimits;
+import io.tandem.server.tenant.Caller;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.buffer.Buffer;
@@ -65,10 +66,15 @@ class ConnectionsTest {
             context.request().body().onSuccess(body -> context.end("read " + body.length()));
         });
         router.post("/upload")
+                .handler(context -> {
+                    context.put(KeyHandler.CALLER, Caller.ANONYMOUS);
+                    context.next();
+                })
                 .handler(new UploadHandler(
                         uploads,
                         1 << 20,
                         deadline,
+                        new UploadPace(0),
                         (context, upload) -> context.fail(new AssertionError("This upload has no end."))));
         router.route().failureHandler(context -> ErrorMapper.handle(context, 500));
         connections = new Connections(vertx, LIMITS, 1, new AccessLog(false));

@@ -83,6 +83,7 @@ final class RunningServer implements AutoCloseable {
         private Optional<Path> teacher = Optional.empty();
         private int concurrentJobs = 2;
         private long trainingMemoryBytes;
+        private long uploadRate = HttpConfig.UPLOAD_RATE;
         private AdaptersConfig adapters = AdaptersConfig.DEFAULT;
         private HttpAccess access = HttpAccess.LOCAL;
         private FinetuneConfig finetune = FinetuneConfig.DEFAULT;
@@ -113,6 +114,10 @@ final class RunningServer implements AutoCloseable {
     /** With a limit on what fine-tuning may take. */
     static RunningServer withTrainingMemory(Path directory, long bytes) throws IOException {
         return start(directory, settings -> settings.trainingMemoryBytes = bytes);
+    }
+
+    static RunningServer withUploadRate(Path directory, long bytesPerSecond) throws IOException {
+        return start(directory, settings -> settings.uploadRate = bytesPerSecond);
     }
 
     static RunningServer start(Path directory, AdaptersConfig adapters) throws IOException {
@@ -178,7 +183,14 @@ final class RunningServer implements AutoCloseable {
         set.accept(settings);
         ServerConfig config = new ServerConfig(
                 new HttpConfig(
-                        "127.0.0.1", 0, 1 << 20, 1 << 20, OnUnknownField.IGNORE, settings.access, HttpLimits.DEFAULT),
+                        "127.0.0.1",
+                        0,
+                        1 << 20,
+                        1 << 20,
+                        settings.uploadRate,
+                        OnUnknownField.IGNORE,
+                        settings.access,
+                        HttpLimits.DEFAULT),
                 OperationConfig.DEFAULT,
                 directory.resolve("data"),
                 new StorageConfig(

@@ -31,6 +31,13 @@ class TenantFloodIT {
 
     private volatile boolean over;
 
+    private static RunningServer operator(RunningServer server) throws Exception {
+        String body = "{\"name\":\"ops\",\"role\":\"admin\"}";
+        return server.as(server.json(server.post(PROJECTS + "/default/api_keys", body))
+                .path("value")
+                .asText());
+    }
+
     private static RunningServer tenant(RunningServer operator, String name) throws Exception {
         String id = operator.json(operator.post(PROJECTS, "{\"name\":\"" + name + "\"}"))
                 .path("id")
@@ -91,10 +98,7 @@ class TenantFloodIT {
     void theOtherGetsItsAnswersAndAllElseGoesOn() throws Exception {
         ExecutorService clients = Executors.newCachedThreadPool();
         try (RunningServer server = RunningServer.start(directory)) {
-            RunningServer operator = server.as(
-                    server.json(server.post(PROJECTS + "/default/api_keys", "{\"name\":\"ops\",\"role\":\"admin\"}"))
-                            .path("value")
-                            .asText());
+            RunningServer operator = operator(server);
             RunningServer loud = tenant(operator, "loud");
             RunningServer quiet = tenant(operator, "quiet");
             AtomicInteger answers = new AtomicInteger();
@@ -142,6 +146,24 @@ class TenantFloodIT {
         } finally {
             over = true;
             clients.shutdownNow();
+        }
+    }
+
+    @Test
+    void whileTheOtherAsksAFileArrivesAtItsPace() throws Exception {
+        int rate = 1 << 20;
+        String file = TrainingFiles.chats(8000);
+        try (RunningServer server = RunningServer.withUploadRate(directory, rate)) {
+            RunningServer operator = operator(server);
+            RunningServer loud = tenant(operator, "loud");
+            RunningServer quiet = tenant(operator, "quiet");
+            quiet.json(quiet.post("/v1/completions", completion("a question", 1)));
+            long start = System.nanoTime();
+            String id = loud.upload("train.jsonl", file);
+            double seconds = (System.nanoTime() - start) / 1e9;
+            // The last buffer is not waited for, and a little may come early.
+            assertThat(seconds).isGreaterThan((double) file.length() / rate - 0.1);
+            assertThat(loud.get("/v1/files/" + id + "/content").body()).isEqualTo(file);
         }
     }
 }
