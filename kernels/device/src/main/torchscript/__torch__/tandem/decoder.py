@@ -245,7 +245,8 @@ class Decoder(Module):
       for linear in layer.linears:
         __torch__.tandem.ops.linear.prepare_backward_(linear)
 
-  # weights: copied to the device of the adapters. In the slot is what does not learn of the adapter.
+  # weights: copied to the device of the adapters. In the slot is what does not learn of the adapter; what does is yet
+  # to be published.
   def new_trainee(self: __torch__.tandem.decoder.Decoder,
                   adapters: __torch__.tandem.adapter.change.Changes, slot: int,
                   weights: Tensor, lanes: int, banks: List[int], factors: List[int],
@@ -271,8 +272,6 @@ class Decoder(Module):
                                                     adapters.low_rank.a[0])
     __torch__.tandem.adapter.trainee.add_sparse_(trainee, adapters.own, adapters.singles.widths, sparse,
                                                  half, adapters.low_rank.a[0])
-    __torch__.tandem.adapter.change.publish_(adapters, trainee, 0, len(trainee.low_rank))
-    __torch__.tandem.adapter.change.clear_broken_(adapters, trainee)
     return trainee
 
   # As in iteration.backward_.

@@ -59,6 +59,7 @@ public record SchedulerConfig(
      */
     public record Targets(double tpotMillis, double ttftMillis, double delayMillis) {
         private static final double NANOS_PER_MILLI = 1e6;
+        private static final int PIECES_PER_TOKEN = 4;
 
         /** Without a bound on what tenants do to each other. */
         public Targets(double tpotMillis, double ttftMillis) {
@@ -73,6 +74,14 @@ public record SchedulerConfig(
 
         public long tpotNanos() {
             return (long) (tpotMillis * NANOS_PER_MILLI);
+        }
+
+        /**
+         * How long steps of trainees may go on between two iterations. A quarter of the time per token: the windows after it
+         * make up for that in a few iterations, and shorter pieces would make the steps longer than they gain.
+         */
+        public long pieceNanos() {
+            return tpotNanos() / PIECES_PER_TOKEN;
         }
 
         public long ttftNanos() {

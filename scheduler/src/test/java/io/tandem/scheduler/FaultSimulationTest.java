@@ -41,6 +41,7 @@ class FaultSimulationTest {
         int odds = 2 + random.nextInt(30);
         String only = METHODS.get(random.nextInt(METHODS.size()));
         boolean all = random.nextBoolean();
+        scenario.device.slowSteps(random.nextInt(5), 3);
         scenario.device.failIf(method -> (all || method.equals(only)) && random.nextInt(odds) == 0);
         List<FinetuneJob> jobs = new ArrayList<>();
         List<RecordingJobSink> jobSinks = new ArrayList<>();
@@ -134,7 +135,9 @@ class FaultSimulationTest {
             "learn",
             "scaleSequences",
             "run",
-            "optimizerStep",
+            "beginStep",
+            "proceed",
+            "endStep",
             "snapshot",
             "optimizerState");
 

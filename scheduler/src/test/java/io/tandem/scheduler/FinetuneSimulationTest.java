@@ -44,6 +44,9 @@ class FinetuneSimulationTest {
         RecordingJobSink sink = new RecordingJobSink();
         assertThat(scenario.engine.submit(job, sink)).isEmpty();
         long id = 0;
+        if (traffic) {
+            scenario.device.slowSteps(random.nextInt(8), 3);
+        }
         while (!sink.ended()) {
             if (traffic && random.nextInt(4) == 0) {
                 scenario.engine.submit(

@@ -136,6 +136,7 @@ class ResumeSimulationTest {
         int interruptions = 12;
         while (ledgers.stream().anyMatch(ledger -> !ledger.over)) {
             Scenario scenario = new Scenario(LIMITS, Scenario.CONFIG);
+            scenario.device.slowSteps(random.nextInt(8), 3);
             ledgers.stream().filter(ledger -> !ledger.over).forEach(ledger -> ledger.submit(scenario));
             live(scenario, ledgers, random, interruptions-- > 0 ? 1 + random.nextInt(150) : Integer.MAX_VALUE);
             if (random.nextBoolean()) {

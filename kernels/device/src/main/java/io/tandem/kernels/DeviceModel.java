@@ -75,7 +75,7 @@ public interface DeviceModel extends AutoCloseable {
 
     /**
      * Lays the sequences of a mini-batch, or a part of one, into the rows of the training arena. A pack stays until the next
-     * one begins; its gradients are added up until {@link #optimizerStep}.
+     * one begins; its gradients are added up until {@link #beginStep}.
      *
      * @param adapterSlots adapters that the rows use. If the pack is to be learned, the last one is the trainee, and
      *     those before it are frozen
@@ -132,15 +132,40 @@ public interface DeviceModel extends AutoCloseable {
     IterationOutputs run(IterationInputs inputs);
 
     /**
-     * Updates the trainee from the gradients added up since the last update, and clears them.
+     * Begins to update the trainee from the gradients added up since the last update, which are cleared. The work is done
+     * by {@link #proceed}.
      *
      * @param learningRate of this update
      * @param lossScale factor on the gradients, one over the number of learned tokens in the mini-batch
+     */
+    void beginStep(int slot, double learningRate, double lossScale);
+
+    /**
+     * Goes on with what is to be done before the trainee's rows can run, after it was opened, a step was begun or its ranks
+     * changed. With some methods that takes time in proportion to the model; so it is done in pieces, and iterations may run
+     * between them. What comes of it does not depend on where it was cut. What needs all of it, like a pack of the trainee,
+     * does the rest first, however long that takes.
+     *
+     * @param nanos about how long; a little is always done, the smallest piece being one of the model's linears
+     * @return whether nothing is left
+     */
+    boolean proceed(int slot, long nanos);
+
+    /**
+     * Ends the step that was begun.
+     *
      * @return the norm of the scaled gradient before clipping. NaN or infinite if the gradient is not finite, then nothing
      *     was updated, or if the update made weights that {@link KernelsConfig#dtype} cannot hold; the trainee is of no use
      *     any more then
+     * @throws IllegalStateException if none was begun
      */
-    double optimizerStep(int slot, double learningRate, double lossScale);
+    double endStep(int slot);
+
+    /** A whole step, for tools that serve nobody meanwhile. */
+    default double optimizerStep(int slot, double learningRate, double lossScale) {
+        beginStep(slot, learningRate, lossScale);
+        return endStep(slot);
+    }
 
     /**
      * From here on the rows of a trainee use its first ranks only, as if it had no more, and no others learn. Between two
@@ -176,7 +201,7 @@ public interface DeviceModel extends AutoCloseable {
 
     /**
      * What the mini-batch that is about to be learned says of a trainee whose plan {@linkplain LearningPlan#estimates
-     * estimates}: each time once, before {@link #optimizerStep}.
+     * estimates}: each time once, before {@link #beginStep}.
      *
      * @param lossScale as there
      */

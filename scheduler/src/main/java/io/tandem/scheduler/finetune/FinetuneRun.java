@@ -47,9 +47,14 @@ public final class FinetuneRun {
     private final Optional<GrowingRanks> growing;
     private @Nullable PackRun pack;
     private long stepStart;
+    private @Nullable Step step;
+    private boolean preparing;
     private boolean pausing;
-    private boolean updating;
+    private boolean pruning;
     private boolean ended;
+
+    /** An optimizer step from the end of its last pack until all that belongs to it is done. */
+    private record Step(ScoreTally tally, SortedMap<Site, Estimate> estimates) {}
 
     /**
      * Opens the trainee in the slot, which the caller has reserved.
@@ -90,6 +95,22 @@ public final class FinetuneRun {
                 .ifPresentOrElse(
                         from -> device.openTrainee(at, start, optimizer, from.optimizer()),
                         () -> device.openTrainee(at, start, optimizer));
+        preparing = true;
+    }
+
+    /** Whether the device has something to do before the trainee has a pack: its first numbers, or those of a step. */
+    public boolean preparing() {
+        return preparing;
+    }
+
+    /** Lets the device do it for about so long. If that ends a step, decides what comes next. */
+    public void prepare(long nanos) {
+        if (preparing && device.proceed(trainee(), nanos)) {
+            preparing = false;
+            if (step != null) {
+                endStep(step);
+            }
+        }
     }
 
     public FinetuneJob job() {
@@ -221,40 +242,52 @@ public final class FinetuneRun {
                 Trajectories trajectories = course.addExamination();
                 tell(() -> sink.examined(trajectories));
             }
-            case STEP -> optimizerStep();
+            case STEP -> {
+                beginStep();
+                return;
+            }
         }
-        if (!ended) {
-            settle();
-        }
+        settle();
     }
 
-    private void optimizerStep() {
+    private void beginStep() {
         ScoreTally tally = course.tally();
         double lossScale = 1.0 / tally.count();
-        SortedMap<Site, Estimate> estimates =
-                course.plan().estimates() ? device.estimates(trainee(), lossScale) : Collections.emptySortedMap();
-        updating = true;
-        double norm = device.optimizerStep(trainee(), course.learningRate(), lossScale);
-        updating = false;
+        step = new Step(
+                tally,
+                course.plan().estimates() ? device.estimates(trainee(), lossScale) : Collections.emptySortedMap());
+        device.beginStep(trainee(), course.learningRate(), lossScale);
+        preparing = true;
+    }
+
+    private void endStep(Step ending) {
+        double norm = device.endStep(trainee());
         if (!Double.isFinite(norm)) {
             finish(new JobOutcome.Failed(
                     "the update is not finite in step " + (course.step() + 1) + "; " + course.remedy()));
             return;
         }
-        StepReport report = course.addStep(tally, norm, (nanoTime.getAsLong() - stepStart) / NANOS_PER_SECOND);
+        double seconds = (nanoTime.getAsLong() - stepStart) / NANOS_PER_SECOND;
+        StepReport report = course.addStep(ending.tally(), norm, seconds);
+        step = null;
         tell(() -> sink.step(report));
-        growing.flatMap(ranks -> ranks.after(course.step())).ifPresent(grown -> tell(() -> sink.grew(grown)));
-        course.stepped(estimates).ifPresent(this::prune);
+        growing.flatMap(ranks -> ranks.after(course.step())).ifPresent(grown -> {
+            preparing = true;
+            tell(() -> sink.grew(grown));
+        });
+        course.stepped(ending.estimates()).ifPresent(this::prune);
+        settle();
     }
 
     private void prune(UnaryOperator<Adapter> pruning) {
         // If the device fails in the middle there is nothing to go on from.
-        updating = true;
+        this.pruning = true;
         Adapter before = device.snapshot(trainee());
         Adapter now = pruning.apply(before);
         device.closeTrainee(trainee());
         device.openTrainee(trainee(), device.prepare(now), optimizer());
-        updating = false;
+        this.pruning = false;
+        preparing = true;
         Pruned pruned = Pruned.of(course.step(), before, now);
         tell(() -> sink.pruned(pruned));
     }
@@ -305,8 +338,13 @@ public final class FinetuneRun {
         }
     }
 
-    /** Suspends the job as it was after its last step. */
+    /** Suspends the job as it was after its last step, which is finished if it is under way. */
     public void suspend() {
+        if (step != null) {
+            pausing = true;
+            prepare(Long.MAX_VALUE);
+            return;
+        }
         finish(new JobOutcome.Suspended(afterLastStep()));
     }
 
@@ -328,7 +366,7 @@ public final class FinetuneRun {
 
     /** Whether the device failed within an update, which may have changed half of the weights. */
     public boolean updating() {
-        return updating;
+        return step != null || pruning;
     }
 
     /** Whether it has finished a step. */
@@ -350,6 +388,7 @@ public final class FinetuneRun {
 
     private void close() {
         ended = true;
+        preparing = false;
         if (pack != null) {
             pack.drop();
             pack = null;

@@ -167,7 +167,7 @@ public final class IterationLoop {
         return adapters.report();
     }
 
-    /** Runs one iteration; false if there is nothing to do. */
+    /** Runs one iteration, and what trainees need beside it; false if there is nothing to do. */
     public boolean iterate() {
         inference.prepare(nanoTime.getAsLong());
         jobs.prepare();
@@ -176,8 +176,7 @@ public final class IterationLoop {
         IterationPlan plan =
                 planner.plan(inference.ready(), inference.waitingCount(), training, modest, nanoTime.getAsLong());
         if (plan.empty()) {
-            listener.idle();
-            return false;
+            return prepareTrainees();
         }
         iteration++;
         // Latency is not learned from iterations of one loop. What happens once in any, drawing above all, is a larger
@@ -199,11 +198,36 @@ public final class IterationLoop {
         if (!oneLoop) {
             latency.observe(plan.features(), now - start);
         }
-        boolean waits = plan.training().isEmpty() && training.isPresent();
+        boolean waits = plan.training().isEmpty() && (training.isPresent() || jobs.preparing());
         spell = waits ? spell.plus(now - start) : ServingSpell.NONE;
         Accepted accepted = apply(plan, outputs, now);
         report(plan, accepted, modest.bound(targets), now - start, predicted, alone);
+        prepareTrainees(plan, modest);
         return true;
+    }
+
+    /** With nothing else to do. In pieces all the same, so that nobody who comes waits for a step. */
+    private boolean prepareTrainees() {
+        boolean preparing = jobs.preparing();
+        if (preparing) {
+            jobs.prepareTrainees(targets.pieceNanos());
+        } else {
+            listener.idle();
+        }
+        return preparing;
+    }
+
+    /** After an iteration, whose tokens have gone out. */
+    private void prepareTrainees(IterationPlan plan, ModestTenants modest) {
+        if (jobs.preparing()) {
+            long now = nanoTime.getAsLong();
+            long nanos =
+                    planner.pieceNanos(plan, inference.ready(), inference.waitingCount(), modest, spell, now);
+            if (nanos > 0) {
+                jobs.prepareTrainees(nanos);
+                spell = ServingSpell.NONE;
+            }
+        }
     }
 
     /**

@@ -17,6 +17,7 @@ import io.tandem.scheduler.plan.ServingSpell;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -54,7 +55,7 @@ final class JobQueue {
     /** How often a step has failed, of jobs whose last one did. */
     private final Map<String, Integer> failures = new HashMap<>();
 
-    private final PackShares<FinetuneRun> shares = new PackShares<>();
+    private final PackShares<FinetuneRun> shares = new PackShares<>(run -> !run.preparing());
     private final boolean together;
     private final TrainingArena arena;
     /** Jobs with a pack in the arena that is not done, and the slots of what lies below their trainees there. */
@@ -98,7 +99,7 @@ final class JobQueue {
     /** Starts jobs that wait while there is room, and lays the next packs if the arena is empty. */
     void prepare() {
         startWaiting();
-        while (laid.isEmpty() && !running.isEmpty()) {
+        while (laid.isEmpty() && shares.next().isPresent()) {
             layPacks();
             // A job whose pack the device refused waits to repeat its step.
             startWaiting();
@@ -143,6 +144,8 @@ final class JobQueue {
         }
         try {
             FinetuneRun run = new FinetuneRun(entry.job(), entry.sink(), device, slot, nanoTime);
+            // Its first iteration may be this one if there is nothing else to do.
+            run.prepare(0);
             running.add(run);
             shares.add(run, entry.job().weight());
             leaveIfEnded(run);
@@ -197,6 +200,36 @@ final class JobQueue {
                         e);
                 repeatStep(run, e);
             }
+        }
+    }
+
+    /** Whether the device has something to do for trainees outside of iterations, a step above all. */
+    boolean preparing() {
+        return running.stream().anyMatch(FinetuneRun::preparing);
+    }
+
+    /** Lets the device do it for about so long. */
+    void prepareTrainees(long nanos) {
+        long start = nanoTime.getAsLong();
+        for (FinetuneRun run : List.copyOf(running)) {
+            long left = nanos - (nanoTime.getAsLong() - start);
+            if (run.preparing() && left > 0) {
+                prepare(run, left);
+            }
+        }
+    }
+
+    private void prepare(FinetuneRun run, long nanos) {
+        try {
+            run.prepare(nanos);
+            if (run.preparing()) {
+                // So that a long one keeps none waiting.
+                Collections.rotate(running.subList(running.indexOf(run), running.size()), -1);
+            }
+            leaveIfEnded(run);
+        } catch (KernelException e) {
+            LOG.error("the device failed to prepare the trainee of job {}", run.job().id(), e);
+            repeatStep(run, e);
         }
     }
 

@@ -27,6 +27,10 @@ import java.util.Optional;
  * for a place: answers that keep their target all the same would end sooner in shorter iterations, and make room. And it
  * holds while another tenant than the job's waits for a first token. As long as there are {@link ModestTenants}, iterations
  * are as short as {@link TenantDelay} says, and those that give their first tokens have no window at all.
+ *
+ * <p>What a step takes beside its windows goes on after iterations in pieces, by the same rules: what is left of the budget,
+ * or the floor's share when that is enough for a whole piece. An iteration that had room for a window, or for best-effort
+ * rows, has room for a piece; so most steps are done with their last window.
  */
 public final class HybridTokenPlanner implements IterationPlanner {
     private final Finetuning config;
@@ -39,6 +43,7 @@ public final class HybridTokenPlanner implements IterationPlanner {
     private final DraftPlanner drafts;
     /** Rows, or layers of a row; fewer would take as long. */
     private final int smallestWindow;
+    private final long pieceNanos;
 
     public HybridTokenPlanner(SchedulerConfig config, KernelsConfig limits, LatencyModel latency) {
         this.config = config.finetuning();
@@ -50,6 +55,7 @@ public final class HybridTokenPlanner implements IterationPlanner {
         this.inference = new InferencePlanner(config, latency, delay);
         this.drafts = new DraftPlanner(latency);
         this.smallestWindow = latency.freeRows();
+        this.pieceNanos = config.targets().pieceNanos();
     }
 
     @Override
@@ -62,8 +68,7 @@ public final class HybridTokenPlanner implements IterationPlanner {
         long budgetNanos = budget.nanos(running, nowNanos);
         List<Sequence> bestEffort =
                 running.stream().filter(Sequence::bestEffort).toList();
-        // Who waits is admitted sooner if an iteration does nothing that can wait.
-        long spareNanos = waiting > 0 ? 0 : Math.min(budgetNanos, delay.limitNanos(modest));
+        long spareNanos = spareNanos(budgetNanos, waiting, modest);
         if (training.isEmpty()) {
             IterationPlan interactive = inference.plan(running, maxRows, 1, modest, nowNanos);
             long leftNanos = delay.hurries(interactive, modest) ? 0 : spareNanos;
@@ -92,6 +97,35 @@ public final class HybridTokenPlanner implements IterationPlanner {
         long draftNanos = (long) ((1 - config.floor()) * Math.min(budgetNanos, delay.limitNanos(plan, modest)));
         IterationPlan drafted = drafts.add(plan, full.features(), room, draftNanos);
         return drafted.features().draftRows() == 0 ? full : withWindow(drafted, training.get(), spareNanos);
+    }
+
+    /** Up to which an iteration may do what can wait. Who waits is admitted sooner if it does nothing of that. */
+    private long spareNanos(long budgetNanos, int waiting, ModestTenants modest) {
+        return waiting > 0 ? 0 : Math.min(budgetNanos, delay.limitNanos(modest));
+    }
+
+    @Override
+    public long pieceNanos(
+            IterationPlan plan,
+            List<Sequence> running,
+            int waiting,
+            ModestTenants modest,
+            ServingSpell spell,
+            long nowNanos) {
+        boolean hadRoom = plan.training().isPresent()
+                || plan.chunks().stream().anyMatch(chunk -> chunk.sequence().bestEffort());
+        if (hadRoom || savedNanos(spell.nanos()) >= pieceNanos) {
+            return pieceNanos;
+        }
+        // The next iteration has about the same work.
+        long aloneNanos = latency.predictNanos(plan.features());
+        long leftNanos = spareNanos(budget.nanos(running, nowNanos), waiting, modest) - aloneNanos;
+        return Math.max(0, Math.min(pieceNanos, leftNanos));
+    }
+
+    /** What the floor owes to training after inference alone has run for so long. */
+    private double savedNanos(long servedNanos) {
+        return config.floor() / (1 - config.floor()) * servedNanos;
     }
 
     private IterationPlan withWindow(IterationPlan plan, PendingTraining training, long budgetNanos) {
@@ -125,7 +159,6 @@ public final class HybridTokenPlanner implements IterationPlanner {
         }
         long smallest = Math.min(smallestWindow, most);
         long cost = latency.predictNanos(window.features(alone, smallest)) - aloneNanos;
-        double saved = config.floor() / (1 - config.floor()) * (spell.nanos() + aloneNanos);
-        return saved >= cost ? smallest : 0;
+        return savedNanos(spell.nanos() + aloneNanos) >= cost ? smallest : 0;
     }
 }

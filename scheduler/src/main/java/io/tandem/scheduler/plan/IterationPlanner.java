@@ -19,4 +19,19 @@ public interface IterationPlanner {
             Optional<PendingTraining> training,
             ModestTenants modest,
             long nowNanos);
+
+    /**
+     * How long steps of trainees that are under way may go on after an iteration; 0 if they wait.
+     *
+     * @param plan of the iteration
+     * @param running as it left them
+     * @param spell how long training has waited
+     */
+    long pieceNanos(
+            IterationPlan plan,
+            List<Sequence> running,
+            int waiting,
+            ModestTenants modest,
+            ServingSpell spell,
+            long nowNanos);
 }

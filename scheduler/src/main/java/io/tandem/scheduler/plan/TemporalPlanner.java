@@ -63,4 +63,16 @@ public final class TemporalPlanner implements IterationPlanner {
                 maxRows - plan.features().rows(),
                 Math.min(budgetNanos, delay.limitNanos(plan, modest)));
     }
+
+    /** Steps are whole. */
+    @Override
+    public long pieceNanos(
+            IterationPlan plan,
+            List<Sequence> running,
+            int waiting,
+            ModestTenants modest,
+            ServingSpell spell,
+            long nowNanos) {
+        return Long.MAX_VALUE;
+    }
 }

@@ -17,7 +17,7 @@ class PackSharesPropertyTest {
     @Property
     void nobodyLagsByMoreThanAPackOverTheSmallestWeight(@ForAll long seed) {
         Random random = new Random(seed);
-        PackShares<Integer> shares = new PackShares<>();
+        PackShares<Integer> shares = new PackShares<>(member -> true);
         Map<Integer, Double> weights = new TreeMap<>();
         int born = 0;
         for (int turn = 0; turn < 500; turn++) {
@@ -42,7 +42,7 @@ class PackSharesPropertyTest {
     @Property
     void tokensFollowTheWeights(@ForAll long seed) {
         Random random = new Random(seed);
-        PackShares<Integer> shares = new PackShares<>();
+        PackShares<Integer> shares = new PackShares<>(member -> true);
         double[] weights = random.doubles(4, SMALLEST_WEIGHT, 3).toArray();
         long[] tokens = new long[weights.length];
         for (int i = 0; i < weights.length; i++) {
@@ -63,7 +63,7 @@ class PackSharesPropertyTest {
     @Property
     void nobodyWaitsForLongerThanTheOthersSharesTake(@ForAll long seed) {
         Random random = new Random(seed);
-        PackShares<Integer> shares = new PackShares<>();
+        PackShares<Integer> shares = new PackShares<>(member -> true);
         int members = 2 + random.nextInt(5);
         for (int i = 0; i < members; i++) {
             shares.add(i, 1);

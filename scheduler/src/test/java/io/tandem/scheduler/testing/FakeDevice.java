@@ -3,7 +3,6 @@ package io.tandem.scheduler.testing;
 import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Sampling;
-import io.tandem.kernels.IterationInputs.Scoring;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
@@ -28,7 +27,6 @@ import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -51,7 +49,6 @@ public final class FakeDevice implements DeviceModel {
     public static final int LAYERS = 3;
 
     private static final int VOCAB = 1000;
-    private static final int SUCCESSORS = 23;
 
     private final KernelsConfig limits;
     private final ToDoubleFunction<IterationInputs> millis;
@@ -61,8 +58,9 @@ public final class FakeDevice implements DeviceModel {
     private final Adapter[] slots;
     private final Map<Integer, FakeTrainee> trainees = new TreeMap<>();
     private final FakeArena arena = new FakeArena();
-    private int surprises = 1;
+    private final FakeText text = new FakeText(VOCAB);
     private long nanos;
+    private FakeTrainee.Work work = FakeTrainee.Work.NONE;
     private int failures;
     private int latest = -1;
     private int spoilt = -1;
@@ -88,7 +86,7 @@ public final class FakeDevice implements DeviceModel {
 
     /** Only one of so many tokens depends on all the text; the others follow from the token before, so texts repeat. */
     public void surpriseEvery(int tokens) {
-        surprises = tokens;
+        text.surpriseEvery(tokens);
     }
 
     /** The model becomes a recursive one, and how sure it is after a loop is as random as its text. */
@@ -117,6 +115,11 @@ public final class FakeDevice implements DeviceModel {
     /** From now on what the trainee learns that was opened last has a loss that is not a number. */
     public void spoilLatest() {
         spoilt = latest;
+    }
+
+    /** From now on opening a trainee, and each of its steps, are so many pieces of work, each of which takes so long. */
+    public void slowSteps(int pieces, double millis) {
+        work = new FakeTrainee.Work(pieces, (long) (millis * 1e6));
     }
 
     /** How often each method has failed. */
@@ -214,7 +217,7 @@ public final class FakeDevice implements DeviceModel {
         require(!trainees.containsKey(slot), "two trainees in one slot");
         luck("openTrainee");
         slots[slot] = initial.adapter();
-        trainees.put(slot, new FakeTrainee(initial.adapter(), optimizer.layered()));
+        trainees.put(slot, new FakeTrainee(initial.adapter(), optimizer.layered(), work));
         latest = slot;
     }
 
@@ -264,6 +267,7 @@ public final class FakeDevice implements DeviceModel {
             require(slots[adapterSlots[i]] != null, "the pack uses an empty slot");
             require(last || !trainees.containsKey(adapterSlots[i]), "a trainee below a trainee");
             require(!learns || !last || trainees.containsKey(adapterSlots[i]), "a pack without a trainee learns");
+            require(!trainees.containsKey(adapterSlots[i]) || trainee(adapterSlots[i]).ready(), "a pack before its trainee");
         }
         next.sequences().forEach(sequence -> requireVirtual(adapterSlots, Adapter::virtualRows, 0, sequence.tokens()));
         long stack = Arrays.stream(adapterSlots)
@@ -312,7 +316,7 @@ public final class FakeDevice implements DeviceModel {
         List<float[]> observed = new ArrayList<>();
         for (Segment segment : inputs.segments()) {
             long state = write(segment);
-            segment.scoring().ifPresent(scoring -> scored.add(known(scoring)));
+            segment.scoring().ifPresent(scoring -> scored.add(FakeText.known(scoring)));
             if (segment.pooled()) {
                 states.add(new float[] {state});
             }
@@ -327,7 +331,7 @@ public final class FakeDevice implements DeviceModel {
                 continue;
             }
             for (Sampling sampling : segment.samplings()) {
-                draws.add(draw(written[segment.kvSlot()][at], given[segment.kvSlot()][at], sampling)
+                draws.add(text.draw(written[segment.kvSlot()][at], given[segment.kvSlot()][at], sampling)
                         .after(loops.after(segment.kvSlot(), at)));
                 at++;
             }
@@ -391,35 +395,24 @@ public final class FakeDevice implements DeviceModel {
         }
     }
 
-    private static List<Draw> known(Scoring scoring) {
-        return Arrays.stream(scoring.next())
-                .mapToObj(token -> new Draw(token, -token, new int[0], new float[0]))
-                .toList();
-    }
-
-    private Draw draw(long state, int last, Sampling sampling) {
-        long mixed = sampling.temperature() == 0 ? state : state + (long) (sampling.uniform() * 1e15);
-        long hash = mixed * 0xBF58476D1CE4E5B9L;
-        boolean surprise = Math.floorMod(hash >>> 40, surprises) == 0;
-        int token = surprise ? (int) Math.floorMod(hash >>> 20, (long) VOCAB) : (7 * last + 1) % SUCCESSORS;
-        int drawn = sampling.allowed().map(bits -> nearest(bits, token)).orElse(token);
-        return new Draw(drawn, Float.NaN, new int[0], new float[0]);
-    }
-
-    private static int nearest(long[] allowed, int token) {
-        BitSet bits = BitSet.valueOf(allowed);
-        require(bits.length() > 0 && bits.length() <= VOCAB, "the allowed tokens are not in the vocabulary");
-        int next = bits.nextSetBit(token);
-        return next < 0 ? bits.nextSetBit(0) : next;
+    @Override
+    public void beginStep(int slot, double learningRate, double lossScale) {
+        require(learning().noneMatch(current -> current.uses(slot)), "a step within a pack");
+        luck("beginStep");
+        slots[slot] = trainee(slot).beginStep(learningRate, lossScale);
     }
 
     @Override
-    public double optimizerStep(int slot, double learningRate, double lossScale) {
-        require(learning().noneMatch(current -> current.uses(slot)), "a step within a pack");
-        luck("optimizerStep");
-        FakeTrainee trainee = trainee(slot);
-        trainee.step(learningRate, lossScale);
-        slots[slot] = trainee.weights();
+    public boolean proceed(int slot, long duration) {
+        luck("proceed");
+        nanos += trainee(slot).proceed(duration);
+        return trainee(slot).ready();
+    }
+
+    @Override
+    public double endStep(int slot) {
+        luck("endStep");
+        trainee(slot).endStep();
         return 1;
     }
 
@@ -469,6 +462,11 @@ public final class FakeDevice implements DeviceModel {
     /** The packs whose gradients are not complete. */
     private Stream<FakePack> learning() {
         return arena.packs().filter(current -> current.learns() && current.unfinished());
+    }
+
+    /** Whether a trainee waits for the rest of its work. */
+    public boolean preparing() {
+        return trainees.values().stream().anyMatch(trainee -> !trainee.ready());
     }
 
     /** Adapters that learn now. */

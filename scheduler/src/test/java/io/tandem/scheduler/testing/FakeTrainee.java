@@ -34,14 +34,49 @@ final class FakeTrainee {
     private long moment;
     private int steps;
     private final boolean layered;
+    private final Work work;
+    private int left;
+    private boolean stepping;
     private LearningPlan plan = LearningPlan.EVERYTHING;
 
-    FakeTrainee(Adapter initial, boolean layered) {
+    /** Of opening a trainee or a step: how many pieces it is, and how long each takes. */
+    record Work(int pieces, long nanos) {
+        static final Work NONE = new Work(0, 0);
+    }
+
+    FakeTrainee(Adapter initial, boolean layered, Work work) {
         this.weights = initial;
         this.layered = layered;
+        this.work = work;
+        this.left = work.pieces();
+    }
+
+    /** Whether nothing is left of that. */
+    boolean ready() {
+        return left == 0;
+    }
+
+    /** Goes on for so long, with one piece at least; returns how long it took. */
+    long proceed(long duration) {
+        long taken = 0;
+        while (left > 0 && (taken == 0 || taken < duration)) {
+            left--;
+            taken += work.nanos();
+        }
+        return taken;
+    }
+
+    private void requireIdle() {
+        require(ready() && !stepping, "a trainee is used within its step");
+    }
+
+    void endStep() {
+        require(ready() && stepping, "a step ends before it is made");
+        stepping = false;
     }
 
     void learn(LearningPlan next) {
+        requireIdle();
         require(layered || next.layers().isEmpty(), "layers rest in an optimizer that does not tell them apart");
         plan = next;
     }
@@ -73,6 +108,7 @@ final class FakeTrainee {
     }
 
     Adapter weights() {
+        require(!stepping, "weights within a step");
         return weights;
     }
 
@@ -113,7 +149,9 @@ final class FakeTrainee {
         return new SensitiveWeights(places, shares);
     }
 
-    void step(double learningRate, double lossScale) {
+    /** Returns what it will have learned. */
+    Adapter beginStep(double learningRate, double lossScale) {
+        requireIdle();
         require(gradient != 0, "a step without a gradient");
         require(plan.suppressed().isEmpty(), "a step with suppressed layers");
         steps++;
@@ -135,6 +173,9 @@ final class FakeTrainee {
             modules.put(site, new LowRank(old.rank(), old.inputs(), old.outputs(), old.a(), b, old.scaling()));
         });
         weights = new Adapter(weights.config(), modules, weights.prefix().map(this::step)).withFull(weights.full());
+        stepping = true;
+        left = work.pieces();
+        return weights;
     }
 
     private Prefix step(Prefix old) {
@@ -144,6 +185,7 @@ final class FakeTrainee {
     }
 
     OptimizerState state() {
+        require(!stepping, "the state of the optimizer within a step");
         return new OptimizerState(
                 steps,
                 new TreeMap<>(Map.of(

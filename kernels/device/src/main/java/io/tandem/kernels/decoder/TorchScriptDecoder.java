@@ -241,8 +241,14 @@ public final class TorchScriptDecoder implements DeviceModel {
             throw new IllegalArgumentException(
                     "packs of " + rows + " tokens, kernels.pack-tokens is " + limits.packTokens());
         }
+        finish(adapterSlots);
         reserveArena();
         packLanes = new PackLanes(new PackRows(packs, limits.lanes()), model.layers());
+    }
+
+    /** Does what is left to be done to trainees before rows use them. */
+    private void finish(int[] slots) {
+        Arrays.stream(slots).filter(trainees::containsKey).forEach(slot -> trainee(slot).finish());
     }
 
     @Override
@@ -277,6 +283,7 @@ public final class TorchScriptDecoder implements DeviceModel {
                 : inferenceLanes.split(inputs.segments(), packLanes);
         int capacity = limits.contextTokens();
         IterationCheck.check(inputs.segments(), adapters);
+        inputs.segments().forEach(segment -> finish(segment.adapterSlots()));
         if (inputs.oneLoop()) {
             TogetherCall.check(inputs, model);
         }
@@ -361,8 +368,18 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     @Override
-    public double optimizerStep(int slot, double learningRate, double lossScale) {
-        return trainee(slot).step(learningRate, lossScale);
+    public void beginStep(int slot, double learningRate, double lossScale) {
+        trainee(slot).beginStep(learningRate, lossScale);
+    }
+
+    @Override
+    public boolean proceed(int slot, long nanos) {
+        return trainee(slot).proceed(nanos);
+    }
+
+    @Override
+    public double endStep(int slot) {
+        return trainee(slot).endStep();
     }
 
     @Override

@@ -1,6 +1,5 @@
 package io.tandem.kernels.decoder;
 
-import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
@@ -17,10 +16,8 @@ import io.tandem.kernels.adapter.SingularValues;
 import io.tandem.kernels.adapter.SparseFactors;
 import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
-import io.tandem.kernels.adapter.learning.SensitiveWeights;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.decoder.AdapterLayout.Placed;
-import io.tandem.kernels.decoder.OptimizerArguments.Range;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import io.tandem.kernels.decoder.ScriptObjects.Factors;
 import io.tandem.kernels.decoder.ScriptObjects.Gradients;
@@ -28,12 +25,9 @@ import io.tandem.kernels.decoder.ScriptObjects.StepObject;
 import io.tandem.kernels.decoder.ScriptObjects.TraineeObject;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
-import java.nio.FloatBuffer;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
@@ -42,6 +36,7 @@ import java.util.TreeSet;
 import java.util.function.IntPredicate;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** An adapter that learns: its object in {@code trainee.py}, and the shape to read it by. */
 final class Trainee implements AutoCloseable {
@@ -53,6 +48,7 @@ final class Trainee implements AutoCloseable {
     private Adapter like;
     private final Optimizer optimizer;
     private final TraineeObject value;
+    private final BankWork work;
     private final Lanes lanes;
     private final OptimizerConfig config;
     private final KernelsConfig limits;
@@ -64,7 +60,19 @@ final class Trainee implements AutoCloseable {
 
     private int ranks = Integer.MAX_VALUE;
     private LearningPlan plan = LearningPlan.EVERYTHING;
+    private @Nullable Step step;
 
+    /** One that is under way. What its update made lives until its end. */
+    private static final class Step {
+        final TensorScope scope;
+        double norm = Double.NaN;
+
+        Step(TensorScope scope) {
+            this.scope = scope;
+        }
+    }
+
+    /** What the device has yet to publish follows with {@link #proceed}. */
     Trainee(
             DecoderScript script,
             TensorScope scope,
@@ -107,7 +115,10 @@ final class Trainee implements AutoCloseable {
             optimizer = new Optimizer(script, scope, lanes, config, weights, growth.factors(lastFactors(initial)));
         }
         adapters.occupy(slot, initial);
+        work = new BankWork(script, scope, adapters, slot, value, lanes, layout.banks());
         usePresentRanks();
+        work.publish();
+        work.add(work::clearBroken);
     }
 
     /** Those behind the modules' own. */
@@ -121,29 +132,60 @@ final class Trainee implements AutoCloseable {
         return value;
     }
 
-    double step(double learningRate, double lossScale) {
-        try (TensorScope call = scope.open()) {
-            double penalty = config.orthogonality() / (2 * Math.max(1, factors.size()) * lossScale);
-            if (decomposed || penalty > 0) {
-                lanes.share(layout.banks(), (from, to) -> finishGradients(from, to, penalty));
-            }
-            Gradients gradients = script.gradients(call, value);
-            StepObject step = optimizer.step(call, gradients, learningRate, lossScale);
-            if (plan.sparsity() > 0) {
-                script.maskRanks(call, value, pruned(plan), LearningPlan.TEMPERATURE);
-            }
-            leaveOut(call, plan.zeros());
-            lanes.share(layout.banks(), this::publish);
-            adapters.changed(slot);
-            float[] result = script.stepResult(call, step, script.extremes(call, value));
-            optimizer.count(result[0]);
-            if (result[1] == 1) {
-                growth.measured(script, call, value, lossScale);
-                return result[0];
-            }
-            script.clearBroken(call, adapters.value(), value);
-            return Double.NaN;
+    /** See {@link io.tandem.kernels.DeviceModel#beginStep}. */
+    void beginStep(double learningRate, double lossScale) {
+        finish();
+        Step begun = new Step(scope.open());
+        step = begun;
+        double penalty = config.orthogonality() / (2 * Math.max(1, factors.size()) * lossScale);
+        if (decomposed || penalty > 0) {
+            work.finishGradients(penalty);
         }
+        work.add(() -> update(begun, learningRate, lossScale));
+    }
+
+    private void update(Step begun, double learningRate, double lossScale) {
+        Gradients gradients = script.gradients(begun.scope, value);
+        StepObject updated = optimizer.step(begun.scope, gradients, learningRate, lossScale);
+        if (plan.sparsity() > 0) {
+            script.maskRanks(begun.scope, value, pruned(plan), LearningPlan.TEMPERATURE);
+        }
+        leaveOut(begun.scope, plan.zeros());
+        work.publish();
+        work.add(() -> begun.norm = norm(begun.scope, updated, lossScale));
+    }
+
+    private double norm(TensorScope call, StepObject updated, double lossScale) {
+        float[] result = script.stepResult(call, updated, script.extremes(call, value));
+        optimizer.count(result[0]);
+        if (result[1] == 1) {
+            growth.measured(script, call, value, lossScale);
+            return result[0];
+        }
+        work.clearBroken();
+        return Double.NaN;
+    }
+
+    /** See {@link io.tandem.kernels.DeviceModel#endStep}. */
+    double endStep() {
+        Step ended = step;
+        if (ended == null) {
+            throw new IllegalStateException("no step was begun");
+        }
+        finish();
+        step = null;
+        ended.scope.close();
+        return ended.norm;
+    }
+
+    /** See {@link io.tandem.kernels.DeviceModel#proceed}. */
+    boolean proceed(long nanos) {
+        return work.proceed(nanos);
+    }
+
+    /** Does what is left before its rows, or anybody else, may see the numbers. */
+    void finish() {
+        work.proceed(Long.MAX_VALUE);
     }
 
     /** Counts when the trainee is published next. */
@@ -165,6 +207,7 @@ final class Trainee implements AutoCloseable {
     void useRanks(int most) {
         boolean all = factors.stream().allMatch(part -> part.change().learning() <= most);
         int wanted = all ? Integer.MAX_VALUE : most;
+        finish();
         if (wanted == ranks) {
             return;
         }
@@ -178,6 +221,7 @@ final class Trainee implements AutoCloseable {
             scalings[i] = fewer ? like.lora().scaling(own, wanted) : own.scaling();
         }
         use(used, scalings);
+        work.publish();
         ranks = wanted;
     }
 
@@ -185,8 +229,6 @@ final class Trainee implements AutoCloseable {
         try (TensorScope call = scope.open()) {
             script.useRanks(call, value, used, scalings);
         }
-        lanes.share(layout.banks(), this::publish);
-        adapters.changed(slot);
     }
 
     /** See {@link io.tandem.kernels.DeviceModel#importance}. */
@@ -204,7 +246,9 @@ final class Trainee implements AutoCloseable {
             modules.put(site, core.grown(used, complete, like.lora().scaling(used)));
         });
         like = like.with(modules);
+        finish();
         usePresentRanks();
+        work.publish();
     }
 
     /** Makes the device's ranks those of the modules that grow. */
@@ -242,6 +286,7 @@ final class Trainee implements AutoCloseable {
         next.layers().ifPresent(this::requireLayers);
         requireLayers(next.suppressed());
         requireLayers(next.skipped());
+        finish();
         skip(next.skipped());
         if (!next.layers().equals(plan.layers())) {
             optimizer.run(next::learns);
@@ -252,9 +297,9 @@ final class Trainee implements AutoCloseable {
         if (!next.suppressed().equals(plan.suppressed()) || next.sparsity() != plan.sparsity()) {
             suppress(plan.suppressed(), 1 / LearningPlan.SUPPRESSED);
             mask(pruned(next));
-            lanes.share(layout.banks(), this::publish);
+            work.publish();
+            finish();
             suppress(next.suppressed(), LearningPlan.SUPPRESSED);
-            adapters.changed(slot);
         }
         if (!next.sensed().equals(plan.sensed())) {
             requireLayers(next.sensed());
@@ -283,48 +328,7 @@ final class Trainee implements AutoCloseable {
 
     /** See {@link io.tandem.kernels.DeviceModel#estimates}. */
     SortedMap<Site, Estimate> estimates(double lossScale) {
-        if (!plan.estimates()) {
-            throw new IllegalStateException("a trainee whose plan has no estimates");
-        }
-        SortedMap<Site, Estimate> estimates = new TreeMap<>();
-        try (TensorScope call = scope.open()) {
-            FloatBuffer numbers = FloatBuffer.wrap(script.estimates(call, value));
-            SortedMap<Site, SensitiveWeights> sensitive = sensitive(call);
-            for (Part part : factors) {
-                List<Double> ranks = Stream.generate(() -> lossScale * numbers.get())
-                        .limit(part.change().rank())
-                        .toList();
-                estimates.put(
-                        part.site(),
-                        new Estimate(
-                                ranks,
-                                numbers.get(),
-                                lossScale * lossScale * numbers.get(),
-                                Optional.ofNullable(sensitive.get(part.site()))));
-            }
-        }
-        return estimates;
-    }
-
-    /** Of the modules in the layers that are sensed. */
-    private SortedMap<Site, SensitiveWeights> sensitive(TensorScope call) {
-        List<Part> sensed = factors.stream()
-                .filter(part -> plan.sensed().contains(part.site().layer()))
-                .toList();
-        SortedMap<Site, SensitiveWeights> sensitive = new TreeMap<>();
-        PtNDArray[] taken = script.sensitive(
-                call,
-                value,
-                sensed.stream()
-                        .mapToLong(part -> SensitiveWeights.most(part.change()))
-                        .toArray());
-        for (int i = 0; i < sensed.size(); i++) {
-            int[] places = Arrays.stream(taken[2 * i].toLongArray())
-                    .mapToInt(Math::toIntExact)
-                    .toArray();
-            sensitive.put(sensed.get(i).site(), new SensitiveWeights(places, taken[2 * i + 1].toFloatArray()));
-        }
-        return sensitive;
+        return new TraineeEstimates(script, scope, value, factors, plan).read(lossScale);
     }
 
     /** How many ranks are on their way to be pruned. */
@@ -387,20 +391,16 @@ final class Trainee implements AutoCloseable {
                 .orElse(0);
     }
 
-    private void finishGradients(int from, int to, double penalty) {
-        try (TensorScope call = scope.open()) {
-            script.finishGradients(call, value, new Range(from, to), penalty);
-        }
-    }
-
-    private void publish(int from, int to) {
-        try (TensorScope call = scope.open()) {
-            script.publish(call, adapters.value(), value, new Range(from, to));
-        }
-    }
-
     Adapter snapshot() {
+        finishStep();
         return numbers().served();
+    }
+
+    /** What learns is complete before it is published, but for what a step does to it. */
+    private void finishStep() {
+        if (step != null) {
+            finish();
+        }
     }
 
     private Adapter numbers() {
@@ -429,6 +429,7 @@ final class Trainee implements AutoCloseable {
 
     /** See {@link io.tandem.kernels.DeviceModel#optimizerState}. */
     OptimizerState state() {
+        finishStep();
         Map<String, byte[]> more = new TreeMap<>();
         if (like.modules().values().stream().anyMatch(change -> !change.kept().isEmpty())) {
             numbers()
@@ -469,6 +470,7 @@ final class Trainee implements AutoCloseable {
 
     /** Each bank's weight as the rows have it {@code [outputs, inputs]}, if they have their own; for tests. */
     float[] ownWeight(int bank) {
+        finish();
         try (TensorScope call = scope.open()) {
             return script.ownWeight(call, adapters.value(), slot, bank);
         }
@@ -478,6 +480,9 @@ final class Trainee implements AutoCloseable {
     public void close() {
         if (AdapterSlots.ownsWeights(like) || !like.full().isEmpty()) {
             adapters.release(slot);
+        }
+        if (step != null) {
+            step.scope.close();
         }
         scope.close();
     }
