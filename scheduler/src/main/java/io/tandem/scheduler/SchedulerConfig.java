@@ -77,8 +77,8 @@ public record SchedulerConfig(
         }
 
         /**
-         * How long steps of trainees may go on between two iterations. A quarter of the time per token: the windows after it
-         * make up for that in a few iterations, and shorter pieces would make the steps longer than they gain.
+         * How long steps of trainees may go on between two iterations. A quarter of the time per token hardly shows in a
+         * stream, and the next windows make up for it; shorter pieces would only make the steps last longer.
          */
         public long pieceNanos() {
             return tpotNanos() / PIECES_PER_TOKEN;

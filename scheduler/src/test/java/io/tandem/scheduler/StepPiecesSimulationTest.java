@@ -110,16 +110,16 @@ class StepPiecesSimulationTest {
         while (!sink.ended()) {
             if (scenario.engine.openRequests() < 3) {
                 RecordingSink answer = new RecordingSink();
-                scenario.engine.submit(
-                        Scenario.request(id++, new int[] {1, 2, (int) id}, 60), gaps(answer, millis -> {
-                            longest[0] = Math.max(longest[0], millis);
-                            within[0] += scenario.device.preparing() ? 1 : 0;
-                        }));
+                scenario.engine.submit(Scenario.request(id++, new int[] {1, 2, (int) id}, 60), gaps(answer, millis -> {
+                    longest[0] = Math.max(longest[0], millis);
+                    within[0] += scenario.device.preparing() ? 1 : 0;
+                }));
             }
             iterate();
         }
         assertThat(within[0]).as("tokens within steps").isGreaterThan(100);
-        // An iteration that makes use of all that was saved, a piece of a quarter of the target, and the last bit of it.
+        // An iteration that makes use of all that was saved, a piece of a quarter of the target, and the last bit of
+        // it.
         assertThat(longest[0]).isLessThan(2 * TPOT_MILLIS + TPOT_MILLIS / 4 + PIECE_MILLIS);
         assertThat(scenario.ends).allMatch(end -> end.tpotNanos() < TPOT_MILLIS * NANOS_PER_MILLI);
         assertThat(story(sink)).isEqualTo(alone(job));
@@ -203,8 +203,7 @@ class StepPiecesSimulationTest {
 
     private void goesOn(int step) {
         assertThat(scenario.device.trainees()).isZero();
-        JobCheckpoint from =
-                ((JobOutcome.Suspended) sink.end()).checkpoint().orElseThrow();
+        JobCheckpoint from = ((JobOutcome.Suspended) sink.end()).checkpoint().orElseThrow();
         assertThat(from.step()).isEqualTo(step);
         JobStory story = story(sink);
         Scenario next = new Scenario(FakeDevice.limits(4, CONTEXT, 3), Scenario.CONFIG);

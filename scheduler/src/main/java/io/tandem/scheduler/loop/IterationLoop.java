@@ -221,8 +221,7 @@ public final class IterationLoop {
     private void prepareTrainees(IterationPlan plan, ModestTenants modest) {
         if (jobs.preparing()) {
             long now = nanoTime.getAsLong();
-            long nanos =
-                    planner.pieceNanos(plan, inference.ready(), inference.waitingCount(), modest, spell, now);
+            long nanos = planner.pieceNanos(plan, inference.ready(), inference.waitingCount(), modest, spell, now);
             if (nanos > 0) {
                 jobs.prepareTrainees(nanos);
                 spell = ServingSpell.NONE;

@@ -144,7 +144,7 @@ final class JobQueue {
         }
         try {
             FinetuneRun run = new FinetuneRun(entry.job(), entry.sink(), device, slot, nanoTime);
-            // Its first iteration may be this one if there is nothing else to do.
+            // If the device has nothing to do for it, it takes part in this iteration.
             run.prepare(0);
             running.add(run);
             shares.add(run, entry.job().weight());
@@ -228,7 +228,10 @@ final class JobQueue {
             }
             leaveIfEnded(run);
         } catch (KernelException e) {
-            LOG.error("the device failed to prepare the trainee of job {}", run.job().id(), e);
+            LOG.error(
+                    "the device failed to prepare the trainee of job {}",
+                    run.job().id(),
+                    e);
             repeatStep(run, e);
         }
     }

@@ -43,6 +43,7 @@ public final class HybridTokenPlanner implements IterationPlanner {
     private final DraftPlanner drafts;
     /** Rows, or layers of a row; fewer would take as long. */
     private final int smallestWindow;
+
     private final long pieceNanos;
 
     public HybridTokenPlanner(SchedulerConfig config, KernelsConfig limits, LatencyModel latency) {

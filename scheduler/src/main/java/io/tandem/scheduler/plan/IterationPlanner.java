@@ -25,6 +25,7 @@ public interface IterationPlanner {
      *
      * @param plan of the iteration
      * @param running as it left them
+     * @param waiting as in {@link #plan}, and so are the modest tenants
      * @param spell how long training has waited
      */
     long pieceNanos(

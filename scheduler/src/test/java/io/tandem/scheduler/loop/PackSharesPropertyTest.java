@@ -6,9 +6,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
+import org.junit.jupiter.api.Test;
 
 class PackSharesPropertyTest {
     private static final int LARGEST_PACK = 512;
@@ -76,5 +79,26 @@ class PackSharesPropertyTest {
             assertThat(turn - lastTurn[member]).isLessThanOrEqualTo(3 * members);
             lastTurn[member] = turn;
         }
+    }
+
+    @Test
+    void turnsThatAMemberMissedAreNoCredit() {
+        Set<Integer> away = new TreeSet<>(List.of(0));
+        PackShares<Integer> shares = new PackShares<>(member -> !away.contains(member));
+        shares.add(0, 1);
+        shares.add(1, 1);
+        for (int turn = 0; turn < 20; turn++) {
+            assertThat(shares.next()).contains(1);
+            shares.charge(1, 100);
+        }
+        away.clear();
+        shares.add(2, 1);
+        int[] turns = new int[3];
+        for (int turn = 0; turn < 30; turn++) {
+            int member = shares.next().orElseThrow();
+            shares.charge(member, 100);
+            turns[member]++;
+        }
+        assertThat(turns).containsExactly(10, 10, 10);
     }
 }

@@ -267,7 +267,10 @@ public final class FakeDevice implements DeviceModel {
             require(slots[adapterSlots[i]] != null, "the pack uses an empty slot");
             require(last || !trainees.containsKey(adapterSlots[i]), "a trainee below a trainee");
             require(!learns || !last || trainees.containsKey(adapterSlots[i]), "a pack without a trainee learns");
-            require(!trainees.containsKey(adapterSlots[i]) || trainee(adapterSlots[i]).ready(), "a pack before its trainee");
+            require(
+                    !trainees.containsKey(adapterSlots[i])
+                            || trainee(adapterSlots[i]).ready(),
+                    "a pack before its trainee");
         }
         next.sequences().forEach(sequence -> requireVirtual(adapterSlots, Adapter::virtualRows, 0, sequence.tokens()));
         long stack = Arrays.stream(adapterSlots)

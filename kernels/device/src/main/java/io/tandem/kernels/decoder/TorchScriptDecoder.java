@@ -248,7 +248,9 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     /** Does what is left to be done to trainees before rows use them. */
     private void finish(int[] slots) {
-        Arrays.stream(slots).filter(trainees::containsKey).forEach(slot -> trainee(slot).finish());
+        for (int slot : slots) {
+            Optional.ofNullable(trainees.get(slot)).ifPresent(Trainee::finish);
+        }
     }
 
     @Override
@@ -435,10 +437,7 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public void closeTrainee(int slot) {
-        @Nullable Trainee closing = trainees.remove(slot);
-        if (closing != null) {
-            closing.close();
-        }
+        Optional.ofNullable(trainees.remove(slot)).ifPresent(Trainee::close);
         for (int number = 0; number < packLanes.pack().packs().size(); number++) {
             if (packLanes.pack().packs().get(number).uses(slot)) {
                 dropPack(number);

@@ -68,9 +68,8 @@ class StepPiecesTest {
     }
 
     private Trained train(TorchScriptDecoder device, Form form, Adapter adapter, boolean cut) {
-        OptimizerConfig optimizer = form == Form.LORA
-                ? OptimizerConfig.of(OptimizerConfig.Method.ADAMW_8BIT)
-                : OptimizerConfig.DEFAULT;
+        OptimizerConfig optimizer =
+                form == Form.LORA ? OptimizerConfig.of(OptimizerConfig.Method.ADAMW_8BIT) : OptimizerConfig.DEFAULT;
         device.openTrainee(SLOT, adapter, optimizer);
         if (cut) {
             proceedInPieces(device);
