@@ -13,7 +13,6 @@ import io.tandem.kernels.decoder.ScriptObjects.Factors;
 import io.tandem.kernels.decoder.ScriptObjects.Gradients;
 import io.tandem.kernels.decoder.ScriptObjects.OptimizerObject;
 import io.tandem.kernels.decoder.ScriptObjects.StepObject;
-import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -24,6 +23,7 @@ import java.util.Locale;
 import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import java.util.function.IntPredicate;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -32,10 +32,11 @@ import java.util.stream.Stream;
 final class Optimizer {
     /** Beside the state tensors: int32 for each clock. */
     private static final String CLOCKS = "clocks";
+    /** Fewer would spend their time on calls. */
+    private static final int REGIONS_AT_ONCE = 8;
 
     private final DecoderScript script;
     private final TensorScope scope;
-    private final Lanes lanes;
     private final OptimizerConfig config;
     private final OptimizerLayout layout;
     private final OptimizerObject value;
@@ -47,20 +48,17 @@ final class Optimizer {
 
     /**
      * @param scope owns the state
-     * @param lanes share a step
      * @param weights the vector, [numbers] float32; lives as long as this
      * @param factors in the order of the vector
      */
     Optimizer(
             DecoderScript script,
             TensorScope scope,
-            Lanes lanes,
             OptimizerConfig config,
             Factors weights,
             List<Factor> factors) {
         this.script = script;
         this.scope = scope;
-        this.lanes = lanes;
         this.config = config;
         this.layout = OptimizerLayout.of(factors, config);
         clocks = new int
@@ -89,22 +87,31 @@ final class Optimizer {
     }
 
     /**
-     * Updates the weights from gradients [lanes, numbers] * scale, and clears the gradients. What it does to a
-     * number does not depend on how many lanes share it. Reads nothing from the device: if the gradient is not finite,
-     * which only the result says, nothing is updated.
+     * Adds to the work what updates the weights from gradients [lanes, numbers] * scale, and clears the gradients. What it
+     * does to a number does not depend on how many lanes share it, nor on where the work is left. Reads nothing from the
+     * device: if the gradient is not finite, which only the result says, nothing is updated.
      *
-     * @return its result has the norm of the scaled gradient before clipping, for {@link #count}
+     * @param owner open until the work is done
+     * @param updated gets what has the norm of the scaled gradient before clipping, for {@link #count}
      */
-    StepObject step(TensorScope owner, Gradients gradients, double learningRate, double scale) {
+    void step(
+            Piecework work,
+            TensorScope owner,
+            Gradients gradients,
+            double learningRate,
+            double scale,
+            Consumer<StepObject> updated) {
         int regions = layout.regions().size();
         long[] counts = layout.regions().stream()
                 .mapToLong(region -> running.test(region.clock()) ? clocks[region.clock()] + 1 : 0)
                 .toArray();
         script.countSteps(owner, value, counts);
-        lanes.share(regions, (from, to) -> gather(gradients, from, to));
-        StepObject step = script.beginStep(owner, value, scale, config.maxGradientNorm(), learningRate);
-        lanes.share(regions, (from, to) -> update(gradients, step, from, to));
-        return step;
+        work.add(regions, REGIONS_AT_ONCE, (from, to) -> gather(gradients, from, to));
+        work.add(() -> {
+            StepObject step = script.beginStep(owner, value, scale, config.maxGradientNorm(), learningRate);
+            work.add(regions, REGIONS_AT_ONCE, (from, to) -> update(gradients, step, from, to));
+            work.add(() -> updated.accept(step));
+        });
     }
 
     /** Counts the last step if it updated something. */

@@ -48,7 +48,8 @@ final class Trainee implements AutoCloseable {
     private Adapter like;
     private final Optimizer optimizer;
     private final TraineeObject value;
-    private final BankWork work;
+    private final Piecework work;
+    private final BankWork banks;
     private final Lanes lanes;
     private final OptimizerConfig config;
     private final KernelsConfig limits;
@@ -112,13 +113,14 @@ final class Trainee implements AutoCloseable {
             decomposed = script.isDecomposed(call, value);
             Factors weights = script.weights(call, value);
             growth = new Growth(parameters, config.layered());
-            optimizer = new Optimizer(script, scope, lanes, config, weights, growth.factors(lastFactors(initial)));
+            optimizer = new Optimizer(script, scope, config, weights, growth.factors(lastFactors(initial)));
         }
         adapters.occupy(slot, initial);
-        work = new BankWork(script, scope, adapters, slot, value, lanes, layout.banks());
+        work = new Piecework(lanes);
+        banks = new BankWork(work, script, scope, adapters, slot, value, layout.banks());
         usePresentRanks();
-        work.publish();
-        work.add(work::clearBroken);
+        banks.publish();
+        work.add(banks::clearBroken);
     }
 
     /** Those behind the modules' own. */
@@ -139,20 +141,21 @@ final class Trainee implements AutoCloseable {
         step = begun;
         double penalty = config.orthogonality() / (2 * Math.max(1, factors.size()) * lossScale);
         if (decomposed || penalty > 0) {
-            work.finishGradients(penalty);
+            banks.finishGradients(penalty);
         }
-        work.add(() -> update(begun, learningRate, lossScale));
+        Gradients gradients = script.gradients(begun.scope, value);
+        optimizer.step(work, begun.scope, gradients, learningRate, lossScale, updated -> {
+            publishStep(begun.scope);
+            work.add(() -> begun.norm = norm(begun.scope, updated, lossScale));
+        });
     }
 
-    private void update(Step begun, double learningRate, double lossScale) {
-        Gradients gradients = script.gradients(begun.scope, value);
-        StepObject updated = optimizer.step(begun.scope, gradients, learningRate, lossScale);
+    private void publishStep(TensorScope call) {
         if (plan.sparsity() > 0) {
-            script.maskRanks(begun.scope, value, pruned(plan), LearningPlan.TEMPERATURE);
+            script.maskRanks(call, value, pruned(plan), LearningPlan.TEMPERATURE);
         }
-        leaveOut(begun.scope, plan.zeros());
-        work.publish();
-        work.add(() -> begun.norm = norm(begun.scope, updated, lossScale));
+        leaveOut(call, plan.zeros());
+        banks.publish();
     }
 
     private double norm(TensorScope call, StepObject updated, double lossScale) {
@@ -162,7 +165,7 @@ final class Trainee implements AutoCloseable {
             growth.measured(script, call, value, lossScale);
             return result[0];
         }
-        work.clearBroken();
+        banks.clearBroken();
         return Double.NaN;
     }
 
@@ -185,7 +188,7 @@ final class Trainee implements AutoCloseable {
 
     /** Does what is left before its rows, or anybody else, may see the numbers. */
     void finish() {
-        work.proceed(Long.MAX_VALUE);
+        work.finish();
     }
 
     /** Counts when the trainee is published next. */
@@ -221,7 +224,7 @@ final class Trainee implements AutoCloseable {
             scalings[i] = fewer ? like.lora().scaling(own, wanted) : own.scaling();
         }
         use(used, scalings);
-        work.publish();
+        banks.publish();
         ranks = wanted;
     }
 
@@ -248,7 +251,7 @@ final class Trainee implements AutoCloseable {
         like = like.with(modules);
         finish();
         usePresentRanks();
-        work.publish();
+        banks.publish();
     }
 
     /** Makes the device's ranks those of the modules that grow. */
@@ -297,7 +300,7 @@ final class Trainee implements AutoCloseable {
         if (!next.suppressed().equals(plan.suppressed()) || next.sparsity() != plan.sparsity()) {
             suppress(plan.suppressed(), 1 / LearningPlan.SUPPRESSED);
             mask(pruned(next));
-            work.publish();
+            banks.publish();
             finish();
             suppress(next.suppressed(), LearningPlan.SUPPRESSED);
         }

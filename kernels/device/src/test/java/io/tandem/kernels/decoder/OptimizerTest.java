@@ -86,14 +86,19 @@ class OptimizerTest {
 
         Learner(OptimizerConfig config, List<Factor> factors, float[] initial) {
             weights = new Factors(scope.value(scope.tensor(initial, initial.length)));
-            optimizer = new Optimizer(script, scope, lanes, config, weights, factors);
+            optimizer = new Optimizer(script, scope, config, weights, factors);
         }
 
         double step(double[] gradient) {
             try (TensorScope call = scope.open()) {
                 Gradients gradients = gradients(call, gradient);
-                StepObject step = optimizer.step(call, gradients, LEARNING_RATE, SCALE);
-                double norm = script.stepResult(call, step, nothingPublished(call))[0];
+                List<StepObject> steps = new ArrayList<>();
+                Piecework work = new Piecework(lanes);
+                optimizer.step(work, call, gradients, LEARNING_RATE, SCALE, steps::add);
+                for (long nanos = 0; !work.proceed(nanos); ) {
+                    nanos = random.nextInt(100_000);
+                }
+                double norm = script.stepResult(call, steps.get(0), nothingPublished(call))[0];
                 optimizer.count(norm);
                 assertThat(call.floats(gradients.value())).containsOnly(0);
                 return norm;
