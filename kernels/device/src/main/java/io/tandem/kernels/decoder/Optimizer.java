@@ -51,12 +51,7 @@ final class Optimizer {
      * @param weights the vector, [numbers] float32; lives as long as this
      * @param factors in the order of the vector
      */
-    Optimizer(
-            DecoderScript script,
-            TensorScope scope,
-            OptimizerConfig config,
-            Factors weights,
-            List<Factor> factors) {
+    Optimizer(DecoderScript script, TensorScope scope, OptimizerConfig config, Factors weights, List<Factor> factors) {
         this.script = script;
         this.scope = scope;
         this.config = config;
