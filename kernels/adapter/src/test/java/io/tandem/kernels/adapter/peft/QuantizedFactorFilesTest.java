@@ -58,6 +58,7 @@ class QuantizedFactorFilesTest {
         refused(
                 byHand().write(FIELDS.replace("\"r\":2", "\"r\":3")),
                 "v_proj.l4q_A is [2, " + inputs + "] of F32, expected [3, ");
+        refused(byHand().write(FIELDS.replace("\"r\":2", "\"r\":9")), "it has rank 9, at most 8 is possible");
         refused(byHand().without(NAME + "steps").write(FIELDS), NAME + "steps is missing");
         refused(byHand().without(NAME + "A").write(FIELDS), "changes no module of the model");
         refused(byHand().tensor("lm_head.weight", new long[] {1}).write(FIELDS), "but the file has lm_head.weight");
