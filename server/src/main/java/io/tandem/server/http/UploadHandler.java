@@ -90,9 +90,10 @@ final class UploadHandler implements Handler<RoutingContext> {
                 .fileSystem()
                 .open(upload.body().toString(), new OpenOptions())
                 .compose(file -> {
-                    deadline.watch(context);
-                    return new IncomingBody(context.request(), file, maxBytes, pace, tenant, received)
-                            .receive()
+                    IncomingBody body =
+                            new IncomingBody(context.request(), file, maxBytes, pace, tenant, received);
+                    deadline.watch(context, body::wasHeld);
+                    return body.receive()
                             .onSuccess(upload::received)
                             .eventually(() -> file.close());
                 });
