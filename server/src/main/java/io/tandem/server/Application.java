@@ -213,7 +213,7 @@ public final class Application implements AutoCloseable {
                 batches,
                 files,
                 maxRank,
-                Uploads.to(data.uploads(), config.http().uploadRate(), vertx),
+                Uploads.to(data.uploads(), config.http().uploadRate(), tenants, vertx),
                 config.http(),
                 tenants,
                 listeners.tokens(),

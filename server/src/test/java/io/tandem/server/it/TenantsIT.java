@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.server.client.TenantsCommand;
 import io.tandem.server.storage.StoredData;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.http.HttpResponse;
@@ -14,6 +15,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -269,6 +271,40 @@ class TenantsIT {
         assertThat(caller.tryUpload("b.jsonl", "{\"text\":\"" + "x".repeat(80) + "\"}")
                         .statusCode())
                 .isEqualTo(200);
+    }
+
+    @Test
+    void whatComesAtOnceKeepsToAQuotaToo() throws Exception {
+        RunningServer caller = limited("hasty", "{\"file_bytes\":1000000,\"adapters\":2}");
+        String large = "{\"text\":\"" + "x".repeat(600_000) + "\"}";
+        List<CompletableFuture<Integer>> uploads = new ArrayList<>();
+        for (int i = 0; i < 12; i++) {
+            uploads.add(CompletableFuture.supplyAsync(() -> {
+                try {
+                    return caller.tryUpload("a.jsonl", large).statusCode();
+                } catch (IOException | InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+            }));
+        }
+        assertThat(uploads.stream().map(CompletableFuture::join)).containsOnlyOnce(200);
+        String file = caller.upload("b.jsonl", "{\"text\":\"abcdef\"}\n".repeat(200));
+        String job = NO_JOB.replace("file-1\"", file + "\",\"hyperparameters\":{\"n_epochs\":50,\"batch_size\":1}");
+        List<String> jobs = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+            jobs.add(caller.json(caller.post("/v1/fine_tuning/jobs", job))
+                    .path("id")
+                    .asText());
+        }
+        HttpResponse<String> third = caller.post("/v1/fine_tuning/jobs", job);
+        assertThat(third.statusCode()).as(third.body()).isEqualTo(429);
+        assertThat(third.body()).contains("insufficient_quota");
+        for (String id : jobs) {
+            assertThat(caller.post("/v1/fine_tuning/jobs/" + id + "/cancel", "{}")
+                            .statusCode())
+                    .isEqualTo(200);
+        }
+        assertThat(caller.post("/v1/fine_tuning/jobs", job).statusCode()).isEqualTo(200);
     }
 
     @Test
