@@ -277,10 +277,7 @@ public final class AdapterLibrary {
         }
     }
 
-    /**
-     * @param coming adapters that are on their way
-     * @throws ApiException if there may be no adapter more
-     */
+    /** @throws ApiException if there may be no adapter beside those that there are and are coming */
     public void requireRoom(long coming) {
         long count = catalog.all().stream()
                 .filter(entry -> !AdapterEntry.isCheckpoint(entry.name()))
