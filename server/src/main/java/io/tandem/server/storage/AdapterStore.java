@@ -96,7 +96,7 @@ public final class AdapterStore {
         storage.blobs().requireThere();
         try (ScratchDirectory directory = ScratchDirectory.in(scratch)) {
             Path unfinished = directory.path().resolve("adapter");
-            PeftFormat.write(unfinished, adapter);
+            write(unfinished, adapter);
             // What is served is what will be read after a restart, so its hash is the one that counts.
             Adapter read = read(unfinished);
             ContentHash hash = ContentHash.of(read);
@@ -198,6 +198,11 @@ public final class AdapterStore {
         return PeftFormat.read(directory, model, maxRank);
     }
 
+    /** @throws IllegalArgumentException if it is none that PEFT's layout can hold */
+    void write(Path directory, Adapter adapter) throws IOException {
+        PeftFormat.write(directory, adapter, model);
+    }
+
     /**
      * Keeps adapters in their order.
      *
@@ -209,7 +214,7 @@ public final class AdapterStore {
         for (int i = 0; i < adapters.size(); i++) {
             Named named = adapters.get(i);
             blobs.put(prefix + i + "-" + SafeName.encode(named.name()), unfinished -> {
-                PeftFormat.write(unfinished, named.adapter());
+                write(unfinished, named.adapter());
                 hashes.add(ContentHash.of(read(unfinished)));
             });
         }

@@ -2,7 +2,6 @@ package io.tandem.server.storage;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.blob.DamagedBlobException;
@@ -115,13 +114,13 @@ public final class CheckpointStore {
         return new Change.Put(COLLECTION, key, document.put(PUBLISHED, published));
     }
 
-    private static void write(Path unfinished, JobCheckpoint checkpoint) throws IOException {
-        PeftFormat.write(unfinished, checkpoint.adapter());
+    private void write(Path unfinished, JobCheckpoint checkpoint) throws IOException {
+        adapters.write(unfinished, checkpoint.adapter());
         if (checkpoint.pruned().isPresent()) {
-            PeftFormat.write(unfinished.resolve(PRUNED), checkpoint.pruned().get());
+            adapters.write(unfinished.resolve(PRUNED), checkpoint.pruned().get());
         }
         if (checkpoint.best().isPresent()) {
-            PeftFormat.write(unfinished.resolve(BEST), checkpoint.best().get().adapter());
+            adapters.write(unfinished.resolve(BEST), checkpoint.best().get().adapter());
         }
         CheckpointState.write(unfinished.resolve(STATE), checkpoint, weights(unfinished));
     }

@@ -100,7 +100,8 @@ class QuantizedBaseIT {
     void aCheckpointIsNoAdapter() throws Exception {
         PeftFormat.write(
                 directory.resolve("import/q"),
-                TinyAdapters.quantized(TinyModel.of(TinyModel.Variant.LLAMA, 1).config(), 3, 4, 4, 1));
+                TinyAdapters.quantized(TinyModel.of(TinyModel.Variant.LLAMA, 1).config(), 3, 4, 4, 1),
+                TinyModel.of(TinyModel.Variant.LLAMA, 1).config());
         HttpResponse<String> refused =
                 server.post("/v1/load_lora_adapter", "{\"lora_name\":\"q\",\"lora_path\":\"q\"}");
         assertThat(refused.statusCode()).isEqualTo(400);

@@ -163,7 +163,7 @@ class FullFilesTest {
         }) {
             Adapter full = TinyAdapters.full(adapter, untied, EnumSet.allOf(FullModule.class), 4);
             Path path = temporary.resolve("written");
-            PeftFormat.write(path, full);
+            PeftFormat.write(path, full, untied);
             assertThat(PeftFormat.read(path, untied, 8))
                     .usingRecursiveComparison()
                     .ignoringFields("config.targets")
@@ -191,12 +191,12 @@ class FullFilesTest {
         }) {
             Path path = temporary.resolve("y");
             Adapter full = TinyAdapters.full(adapter, untied, EnumSet.of(FullModule.LM_HEAD), 1);
-            assertThatThrownBy(() -> PeftFormat.write(path, full))
+            assertThatThrownBy(() -> PeftFormat.write(path, full, untied))
                     .as(adapter.config().toString())
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("modules in full beside virtual tokens");
             assertThat(path).doesNotExist();
-            PeftFormat.write(temporary.resolve("z"), adapter);
+            PeftFormat.write(temporary.resolve("z"), adapter, untied);
         }
     }
 
