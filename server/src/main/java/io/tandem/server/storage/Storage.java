@@ -232,6 +232,25 @@ public final class Storage implements AutoCloseable {
         }
     }
 
+    /**
+     * Reads a blob.
+     *
+     * @throws NoSuchFileException if there is none
+     * @throws IOException if it cannot be read for now, whatever a reader of its format makes of that; else what the reader
+     *     throws says what is wrong with the blob
+     */
+    <T> T readBlob(String key, Blobs.Reading<T> reading) throws IOException {
+        try {
+            return blobs.read(key, reading);
+        } catch (RuntimeException e) {
+            Optional<IOException> hindrance = DiskFailure.hindrance(e);
+            if (hindrance.isPresent()) {
+                throw hindrance.get();
+            }
+            throw e;
+        }
+    }
+
     /** The content of a blob, for whoever closes it; it can be read to its end even if it is deleted meanwhile. */
     Optional<FileChannel> open(String key) throws IOException {
         try {

@@ -115,11 +115,11 @@ public final class JobBook {
     }
 
     /**
-     * Pauses a job whose end could not be written: what it has learned is in its last checkpoint, so it can still end well.
+     * Pauses a job for the sake of a disk: what it has learned is in its last checkpoint, so it can still end well.
      *
-     * @param what could not be written, and why
+     * @param what could not be read or written, and why
      */
-    public void pauseUnwritten(ObjectNode job, String what) {
+    public void pauseUntilMended(ObjectNode job, String what) {
         pause(job, "error", what + ". The job is paused; resume it when that is mended.");
     }
 
