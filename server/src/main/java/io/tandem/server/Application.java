@@ -185,7 +185,8 @@ public final class Application implements AutoCloseable {
                         limits.admitted(tenant, engine.bestEffort(), model.name()),
                         () -> limits.atOnce(tenant),
                         nextRequestId));
-        batches = new BatchService(new BatchStore(storage), files::of, config.batches(), Clock.systemUTC());
+        batches = new BatchService(
+                new BatchStore(storage), files::of, config.batches(), Clock.systemUTC(), limits::atOnce);
         Gauge.builder("tandem.batch.rows.waiting", batches, BatchService::waitingRows)
                 .description("rows of batches that have not ended")
                 .register(meters);
