@@ -72,7 +72,7 @@ public final class JobReaders implements AutoCloseable {
 
     /** Does something that a storage which is away keeps from being done, until it is back. */
     public static <T> T whenThere(Callable<T> work) throws Exception {
-        while (true) {
+        for (int attempt = 1; ; attempt++) {
             try {
                 return work.call();
             } catch (IOException | RuntimeException e) {
@@ -80,7 +80,9 @@ public final class JobReaders implements AutoCloseable {
                 if (away.isEmpty()) {
                     throw e;
                 }
-                LOG.warn("a job waits: {}", away.get());
+                if (attempt == 1) {
+                    LOG.warn("a job waits: {}", away.get());
+                }
                 Thread.sleep(AWAY_MILLIS);
             }
         }

@@ -473,10 +473,7 @@ public final class JobLaunch {
         }
     }
 
-    /**
-     * Whatever it is, the other jobs go on and this one does not stay in its state for ever. It fails for what is wrong with
-     * it, and pauses for what is wrong with the server.
-     */
+    /** The other jobs go on. This one fails for what is wrong with it, and pauses for what is wrong with the server. */
     private void fail(ObjectNode job, Throwable failure) {
         Optional<IOException> hindrance = DiskFailure.hindrance(failure);
         if (hindrance.isPresent()) {
