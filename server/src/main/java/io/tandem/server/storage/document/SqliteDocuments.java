@@ -20,6 +20,9 @@ public final class SqliteDocuments extends SqlDocuments {
     private final Path file;
     private final Connection connection;
     private boolean forcing = true;
+    /** Whether SQLite may be without the transaction that the driver takes for open. */
+    private boolean adrift;
+
     private boolean closed;
 
     private SqliteDocuments(Path file, Connection connection) {
@@ -64,6 +67,10 @@ public final class SqliteDocuments extends SqlDocuments {
             throw new IOException("the database is closed");
         }
         try {
+            if (adrift) {
+                begin();
+                adrift = false;
+            }
             if (kind != Kind.READ) {
                 force(kind == Kind.WRITE);
             }
@@ -98,6 +105,19 @@ public final class SqliteDocuments extends SqlDocuments {
             connection.rollback();
         } catch (SQLException e) {
             failure.addSuppressed(e);
+            // On a full disk, for example, SQLite rolls back by itself, and what came next would not be one
+            // transaction.
+            adrift = true;
+        }
+    }
+
+    private void begin() throws SQLException {
+        try {
+            connection.rollback();
+        } catch (SQLException e) {
+            try (Statement statement = connection.createStatement()) {
+                statement.execute("BEGIN");
+            }
         }
     }
 
