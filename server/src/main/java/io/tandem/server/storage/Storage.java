@@ -80,8 +80,16 @@ public final class Storage implements AutoCloseable {
      * @return how many documents were there to be deleted
      */
     int write(List<Change> changes) throws IOException {
+        return stored(() -> documents.write(changes));
+    }
+
+    private interface Write {
+        int now() throws IOException;
+    }
+
+    private static int stored(Write write) throws IOException {
         try {
-            return documents.write(changes);
+            return write.now();
         } catch (UnreachableException e) {
             throw e;
         } catch (IOException e) {
@@ -151,7 +159,7 @@ public final class Storage implements AutoCloseable {
     boolean delete(List<String> keys, List<Change> changes) throws IOException {
         List<Change> all = new ArrayList<>(changes);
         keys.forEach(key -> all.add(new Change.Put(GARBAGE, key, NOTE)));
-        boolean found = write(all) > 0;
+        boolean found = stored(() -> documents.writeDeletion(all)) > 0;
         keys.forEach(this::sweep);
         return found;
     }

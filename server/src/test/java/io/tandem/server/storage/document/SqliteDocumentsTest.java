@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.storage.document.Change.Append;
+import io.tandem.server.storage.document.Change.Delete;
 import io.tandem.server.storage.document.Change.Put;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -108,6 +110,35 @@ class SqliteDocumentsTest extends DocumentsTest {
         documents = open();
         assertThat(documents.ids("c", "")).containsExactly("a", "before", "large");
         assertThat(documents.newest("log", Long.MAX_VALUE, 10)).hasSize(1);
+    }
+
+    /** The room of the reserve is pages that the database may take from then on. */
+    @Test
+    void aDeletionOnAFullDiskTakesTheReserve() throws IOException {
+        documents.close();
+        Path reserve = directory.resolve("reserve");
+        documents = SqliteDocuments.open(file(), directory, new DiskReserve(reserve) {
+            @Override
+            boolean giveBack() {
+                try {
+                    limitPages(1000);
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+                return super.giveBack();
+            }
+        });
+        documents.write(List.of(new Put("c", "a", json("x")), new Put("c", "b", json("x"))));
+        limitPages(8);
+        Put note = new Put("garbage", "a", json("x".repeat(100_000)));
+        assertThatThrownBy(() -> documents.write(List.of(new Delete("c", "a"), note)))
+                .hasMessage("No space left on device");
+        assertThat(reserve).exists();
+        assertThat(documents.writeDeletion(List.of(new Delete("c", "a"), note))).isEqualTo(1);
+        assertThat(reserve).doesNotExist();
+        assertThat(documents.ids("c", "")).containsExactly("b");
+        assertThat(documents.writeDeletion(List.of(new Delete("c", "b")))).isEqualTo(1);
+        assertThat(reserve).as("taken again").hasSize(DiskReserve.BYTES);
     }
 
     private void limitPages(int pages) throws IOException {
