@@ -178,7 +178,7 @@ public final class AdapterStore {
 
     private <T> T readWhole(String key, Blobs.Reading<T> reading) {
         try {
-            return storage.blobs().read(key, reading);
+            return storage.readBlob(key, reading);
         } catch (NoSuchFileException e) {
             throw new AdapterFormatException("a version of the adapter is missing: " + key, e);
         } catch (DamagedBlobException e) {
@@ -190,7 +190,7 @@ public final class AdapterStore {
 
     /** Calls something with the directory of a version that is not compressed, in PEFT's layout. */
     public <T> T withFiles(String name, ContentHash hash, Blobs.Reading<T> use) throws IOException {
-        return storage.blobs().read(plain(name, hash), use);
+        return storage.readBlob(plain(name, hash), use);
     }
 
     /** @throws AdapterFormatException if the directory does not hold an adapter of the model in PEFT's layout */
@@ -254,7 +254,7 @@ public final class AdapterStore {
     /** What {@link #savePrototypes} kept; empty if nothing was, or if it is damaged. */
     public Optional<Prototypes> loadPrototypes(String name, ContentHash hash) {
         try {
-            return Optional.of(storage.blobs().read(prototypes(name, hash), file -> Prototypes.read(file, model)));
+            return Optional.of(storage.readBlob(prototypes(name, hash), file -> Prototypes.read(file, model)));
         } catch (NoSuchFileException e) {
             return Optional.empty();
         } catch (ModelFormatException | DamagedBlobException e) {

@@ -156,7 +156,7 @@ public final class CheckpointStore {
     /** A checkpoint; empty, and reported, if it is broken. */
     private Optional<JobCheckpoint> whole(String key) throws IOException {
         try {
-            return Optional.of(storage.blobs().read(key, this::read));
+            return Optional.of(storage.readBlob(key, this::read));
         } catch (NoSuchFileException | DamagedBlobException | DamagedCheckpointException | RuntimeException e) {
             LOG.warn("checkpoint {} cannot be used: {}", key, e.getMessage());
             return Optional.empty();
@@ -165,7 +165,7 @@ public final class CheckpointStore {
 
     /** The checkpoint of a step. */
     public JobCheckpoint at(String jobId, int step) throws IOException {
-        return storage.blobs().read(key(jobId, step), this::read);
+        return storage.readBlob(key(jobId, step), this::read);
     }
 
     /** Whether a step has a checkpoint. */
@@ -192,7 +192,7 @@ public final class CheckpointStore {
         for (Documents.Document checkpoint : list(jobId)) {
             if (!checkpoint.body().path(PUBLISHED).asBoolean()) {
                 try {
-                    unpublished.put(step(checkpoint.id()), storage.blobs().read(checkpoint.id(), this::readServed));
+                    unpublished.put(step(checkpoint.id()), storage.readBlob(checkpoint.id(), this::readServed));
                 } catch (NoSuchFileException | RuntimeException e) {
                     LOG.warn("checkpoint {} is not served: {}", checkpoint.id(), e.getMessage());
                 }

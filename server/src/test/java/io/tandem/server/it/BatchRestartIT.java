@@ -23,7 +23,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** Batches outlive their server, however it ends. */
 @Timeout(120)
 class BatchRestartIT {
-    private static final int ROWS = 80;
+    /** So many that the server is killed before the last one, however busy the machine is. */
+    private static final int ROWS = 400;
     private static final int TOKENS = 40;
 
     @TempDir
