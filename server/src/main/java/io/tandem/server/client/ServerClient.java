@@ -195,7 +195,7 @@ final class ServerClient {
             return client.send(request, handler);
         } catch (SSLException e) {
             throw new IOException(
-                    url + " does not answer in TLS; Tandem itself speaks http only: name it with --url http://...", e);
+                    url + " does not answer in TLS; a server without HTTPS is named with --url http://...", e);
         } catch (ConnectException e) {
             throw new IOException(
                     "no server answers on " + url + "; start one with 'tandem serve', or name it with --url", e);
