@@ -8,12 +8,18 @@ const HEIGHT = 220;
 const SECONDS = 60;
 /** So many values have points beside their line. */
 const FEW = 40;
+const CLOCK = uPlot.fmtDate('{HH}:{mm}:{ss}');
 /** Descriptions of charts need ids. */
 let charts = 0;
 const COLOURS = ['--first', '--second', '--third', '--good', '--bad'];
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+/** Seconds since 1970 as a time of the day. */
+function clock(at) {
+  return CLOCK(new Date(at * 1000));
 }
 
 /**
@@ -75,9 +81,9 @@ export function chart(label, series, {time = false, unit = ''} = {}) {
       width: Math.max(200, lines.clientWidth),
       height: HEIGHT,
       scales: {x: {time, range: time ? recent : undefined}, y: {range: (self, low, high) => [Math.min(0, low ?? 0), (high ?? 0) * 1.1 || 1]}},
-      axes: [axis({}), axis({size: 76, values: (self, ticks) => ticks.map(tick => `${tick}${unit}`)})],
+      axes: [axis(time ? {space: 80, values: (self, ticks) => ticks.map(clock)} : {}), axis({size: 76, values: (self, ticks) => ticks.map(tick => `${tick}${unit}`)})],
       hooks: {setLegend: [explain]},
-      series: [time ? {value: '{HH}:{mm}:{ss}'} : {label: 'step'}, ...series.map((name, i) => ({
+      series: [time ? {label: 'time', value: (self, at) => (at === null ? '–' : clock(at))} : {label: 'step'}, ...series.map((name, i) => ({
         label: names[i],
         stroke: colour(COLOURS[i % COLOURS.length]),
         width: 2,
