@@ -161,6 +161,7 @@ class ConsoleIT {
         view("Adapters");
         browser.text("first");
         browser.control("Merge…").click();
+        browser.find("dialog input[name=ids]");
         List<WebElement> boxes = browser.all("dialog input[name=ids]");
         boxes.get(0).click();
         boxes.get(1).click();
