@@ -10,15 +10,11 @@ import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.scheduler.inference.TokenSink.Finish;
 import io.tandem.scheduler.kv.CacheKey;
 import java.util.Arrays;
-import java.util.BitSet;
-import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -48,14 +44,13 @@ public final class Sequence {
 
     private final CacheKey prefixKey;
     private final Exits exits;
+    private final PenalizedTokens penalized;
     private int[] tokens;
     private int length;
     private int computed;
     private int cached;
     private int kvSlot = NO_SLOT;
     private int[] adapterSlots = IterationInputs.BASE;
-    private final SortedMap<Integer, Integer> counts = new TreeMap<>();
-    private final BitSet seen = new BitSet();
     private int scored;
     /** First of the prompt's tokens of which layers' inputs are still due. */
     private int observed;
@@ -92,9 +87,7 @@ public final class Sequence {
                 .toArray();
         this.prefixKey = prefixKey(request, actsFrom);
         this.exits = new Exits(request.sampling().earlyExit(), tokens.length);
-        if (request.sampling().penalties().repeats()) {
-            Arrays.stream(request.prompt()).forEach(seen::set);
-        }
+        this.penalized = new PenalizedTokens(request.sampling().penalties(), request.prompt());
         this.observed =
                 Math.max(virtualTokens, tokens.length - request.options().observed());
         this.scored = request.options().promptLogprobs() < 0 ? tokens.length : virtualTokens + 1;
@@ -209,17 +202,9 @@ public final class Sequence {
         return length - promptEnd();
     }
 
-    /**
-     * Tokens of the prompt and the answer so far, each once; empty if no repetition penalty asks for it.
-     *
-     * @param drafted tokens that count as part of the answer
-     */
-    public int[] seen(int[] drafted) {
-        return request.sampling().penalties().repeats()
-                ? IntStream.concat(seen.stream(), Arrays.stream(drafted))
-                        .distinct()
-                        .toArray()
-                : new int[0];
+    /** What its penalties count. */
+    public PenalizedTokens penalized() {
+        return penalized;
     }
 
     /** Whether log-probabilities of the prompt are still due. */
@@ -272,20 +257,6 @@ public final class Sequence {
     /** The whole prompt has run, and its last token's hidden state is all that is wanted. */
     public void pool(float[] state) {
         deliver(() -> sink.state(state));
-    }
-
-    /**
-     * How often each token stands in the answer so far; empty if no penalty asks for it.
-     *
-     * @param drafted tokens that count as part of the answer
-     */
-    public SortedMap<Integer, Integer> counts(int[] drafted) {
-        if (drafted.length == 0 || !request.sampling().penalties().counts()) {
-            return Collections.unmodifiableSortedMap(counts);
-        }
-        SortedMap<Integer, Integer> all = new TreeMap<>(counts);
-        Arrays.stream(drafted).forEach(token -> all.merge(token, 1, Integer::sum));
-        return all;
     }
 
     /**
@@ -425,12 +396,7 @@ public final class Sequence {
         }
         exits.left(length - 1, draw.loops());
         tokens[length++] = draw.token();
-        if (request.sampling().penalties().counts()) {
-            counts.merge(draw.token(), 1, Integer::sum);
-        }
-        if (request.sampling().penalties().repeats()) {
-            seen.set(draw.token());
-        }
+        penalized.add(draw.token());
         request.constraint().ifPresent(constraint -> constraint.accept(draw.token()));
         if (lookup != null) {
             lookup.append(tokens, length);

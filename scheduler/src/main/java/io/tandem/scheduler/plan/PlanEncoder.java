@@ -63,7 +63,8 @@ public final class PlanEncoder {
         SamplingParams params = sequence.request().sampling();
         Penalties penalties = params.penalties();
         Map<Integer, Float> biases = new TreeMap<>(params.logitBias());
-        sequence.counts(drafted)
+        sequence.penalized()
+                .counts(drafted)
                 .forEach((token, count) -> biases.merge(
                         token, (float) -(penalties.presence() + count * penalties.frequency()), Float::sum));
         StopRule stop = sequence.request().stop();
@@ -83,7 +84,9 @@ public final class PlanEncoder {
                 params.topP(),
                 params.minP(),
                 uniform(params.seed(), position),
-                penalties.repeats() ? new Repetition(sequence.seen(drafted), penalties.repetition()) : Repetition.NONE,
+                penalties.repeats()
+                        ? new Repetition(sequence.penalized().seen(drafted), penalties.repetition())
+                        : Repetition.NONE,
                 tokens,
                 values,
                 params.topLogprobs());
