@@ -145,6 +145,7 @@ public final class Application implements AutoCloseable {
         String address;
         try {
             address = ListenAddress.resolve(config.http(), tenants.locked());
+            ListenAddress.requireFree(address, config.http().port());
         } catch (IOException e) {
             storage.close();
             data.close();
