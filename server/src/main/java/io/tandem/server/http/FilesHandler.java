@@ -58,6 +58,11 @@ final class FilesHandler {
         try (upload) {
             Form form = upload.read();
             for (String field : form.fields().keySet()) {
+                if (field.equals("file")) {
+                    throw ApiException.invalid(
+                            field,
+                            "'file' has to be a file, and is a text; curl sends the file NAME with -F file=@NAME.");
+                }
                 if (!FIELDS.contains(field)) {
                     throw ApiException.unsupported(
                             field, "'" + field + "' is not a known field of this form; known are " + KNOWN + ".");

@@ -107,7 +107,8 @@ class QuantizedBaseIT {
     private String refused(int rank) throws Exception {
         PeftFormat.write(
                 directory.resolve("import/q"),
-                TinyAdapters.quantized(TinyModel.of(TinyModel.Variant.LLAMA, 1).config(), rank, 4, 4, 1));
+                TinyAdapters.quantized(TinyModel.of(TinyModel.Variant.LLAMA, 1).config(), rank, 4, 4, 1),
+                TinyModel.of(TinyModel.Variant.LLAMA, 1).config());
         HttpResponse<String> refused =
                 server.post("/v1/load_lora_adapter", "{\"lora_name\":\"q\",\"lora_path\":\"q\"}");
         assertThat(refused.statusCode()).as(refused.body()).isEqualTo(400);

@@ -76,7 +76,7 @@ class QuantizedFactorFilesTest {
     @Test
     void checkpointsReadBackAsTheyWereWritten() throws IOException {
         Adapter adapter = TinyAdapters.quantized(model, 3, 8, 4, 7);
-        PeftFormat.write(directory, adapter);
+        PeftFormat.write(directory, adapter, model);
         Adapter read = PeftFormat.read(directory, model, 8);
         assertThat(read.modules()).usingRecursiveComparison().isEqualTo(adapter.modules());
         assertThat(read.config().rank()).isEqualTo(3);

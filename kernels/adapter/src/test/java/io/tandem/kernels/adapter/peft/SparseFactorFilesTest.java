@@ -75,7 +75,7 @@ class SparseFactorFilesTest {
     @Test
     void checkpointsReadBackAsTheyWereWritten() throws IOException {
         Adapter adapter = TinyAdapters.sparse(model, 3, 0.1 + 0.2, 7);
-        PeftFormat.write(directory, adapter);
+        PeftFormat.write(directory, adapter, model);
         Adapter read = PeftFormat.read(directory, model, 8);
         assertThat(read.modules()).usingRecursiveComparison().isEqualTo(adapter.modules());
         assertThat(read.config()).isEqualTo(adapter.config());
