@@ -26,6 +26,7 @@ class BatchRestartIT {
     private static final int ROWS = 80;
     /** So many that a server is killed before the last one on a busy machine too. */
     private static final int MANY = 400;
+
     private static final int TOKENS = 40;
 
     @TempDir
