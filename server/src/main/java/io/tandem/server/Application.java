@@ -50,6 +50,7 @@ import io.tandem.server.metrics.CoServingMetrics;
 import io.tandem.server.metrics.LatencyMetrics;
 import io.tandem.server.metrics.VllmMetrics;
 import io.tandem.server.metrics.VllmNaming;
+import io.tandem.server.operation.Closing;
 import io.tandem.server.operation.Drain;
 import io.tandem.server.operation.Readiness;
 import io.tandem.server.operation.Watchdog;
@@ -77,10 +78,10 @@ import io.vertx.core.file.FileSystemOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -91,7 +92,10 @@ import org.slf4j.LoggerFactory;
  */
 public final class Application implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Application.class);
-    private static final long STOP_SECONDS = 20;
+    /** For all parts together; docs/operations.md promises more. */
+    private static final Duration CLOSE = Duration.ofSeconds(70);
+
+    private static final Duration STOP = Duration.ofSeconds(20);
     private static final double MAX_IDLE_CHECK_MILLIS = 60_000;
     private static final long EXPIRY_MILLIS = 600_000;
     /** What a crash loses of what was counted. */
@@ -141,6 +145,7 @@ public final class Application implements AutoCloseable {
         String address;
         try {
             address = ListenAddress.resolve(config.http(), tenants.locked());
+            ListenAddress.requireFree(address, config.http().port());
         } catch (IOException e) {
             storage.close();
             data.close();
@@ -185,7 +190,8 @@ public final class Application implements AutoCloseable {
                         limits.admitted(tenant, engine.bestEffort(), model.name()),
                         () -> limits.atOnce(tenant),
                         nextRequestId));
-        batches = new BatchService(new BatchStore(storage), files::of, config.batches(), Clock.systemUTC());
+        batches = new BatchService(
+                new BatchStore(storage), files::of, config.batches(), Clock.systemUTC(), limits::atOnce);
         Gauge.builder("tandem.batch.rows.waiting", batches, BatchService::waitingRows)
                 .description("rows of batches that have not ended")
                 .register(meters);
@@ -213,7 +219,7 @@ public final class Application implements AutoCloseable {
                 batches,
                 files,
                 maxRank,
-                Uploads.to(data.uploads(), config.http().uploadRate(), vertx),
+                Uploads.to(data.uploads(), config.http().uploadRate(), tenants, vertx),
                 config.http(),
                 tenants,
                 listeners.tokens(),
@@ -446,8 +452,9 @@ public final class Application implements AutoCloseable {
     /** Takes nothing new, and waits for what runs, so long at most; {@link #close} then ends what is left. */
     public void drain(int seconds) {
         readiness.drain();
+        Drain drain = new Drain(() -> new Drain.Running(listeners.busy(), batches.flyingRows()));
         batches.drain();
-        new Drain(() -> new Drain.Running(listeners.busy(), batches.flyingRows())).await(seconds, engine.openJobs());
+        drain.await(seconds, engine.openJobs());
     }
 
     @Override
@@ -455,42 +462,28 @@ public final class Application implements AutoCloseable {
         readiness.drain();
         closing = true;
         LOG.info("shutting down");
-        // Who interrupts wants the end, and what is written now is all that is left of it: so nothing is skipped.
-        boolean interrupted = Thread.interrupted();
-        batches.drain();
-        engine.shutDown();
-        try {
-            engineThread.join(TimeUnit.SECONDS.toMillis(STOP_SECONDS));
-        } catch (InterruptedException e) {
-            interrupted = true;
-        }
-        watchdog.close();
-        grammars.close();
-        jobs.close();
-        batches.close();
-        adapters.close();
-        interrupted |= Thread.interrupted();
-        try {
+        try (Closing end = new Closing(CLOSE)) {
+            end.part("batches", batches::drain);
+            engine.shutDown();
+            end.part("the engine", () -> engineThread.join(STOP.toMillis()));
+            watchdog.close();
+            grammars.close();
+            end.part("fine-tuning jobs", jobs::close);
+            end.part("batches", batches::close);
+            end.part("adapters", adapters::close);
             // Last words to clients leave before their connections close.
-            Listeners.await(vertx.close());
-        } catch (IOException e) {
-            LOG.warn("the HTTP server did not close: {}", e.getMessage());
-        }
-        if (!engineThread.isAlive()) {
-            device.close();
-        }
-        try {
-            tenants.saveLastUse();
-            usage.save();
-        } catch (IOException | RuntimeException e) {
-            LOG.warn("usage is not stored: {}", e.toString());
-        }
-        storage.close();
-        data.close();
-        // A collector may keep it waiting, and nothing else waits for that.
-        traces.close();
-        if (interrupted) {
-            Thread.currentThread().interrupt();
+            end.part("the HTTP server", () -> Listeners.await(vertx.close()));
+            if (!engineThread.isAlive()) {
+                device.close();
+            }
+            end.part("usage", () -> {
+                tenants.saveLastUse();
+                usage.save();
+            });
+            end.part("the storage", storage::close);
+            data.close();
+            // A collector may keep it waiting, and nothing else waits for that.
+            end.part("traces", traces::close);
         }
     }
 }

@@ -76,10 +76,7 @@ final class Listeners {
                 await(vertx.deployVerticle(verticle));
             }
         } catch (IOException e) {
-            throw new IOException(
-                    "cannot listen on " + address + ", port " + config.port() + " (http.host, http.port): "
-                            + e.getMessage(),
-                    e);
+            throw ListenAddress.taken(address, config.port(), e);
         }
         tls.ifPresent(files -> vertx.setPeriodic(
                 CERTIFICATE_MILLIS,

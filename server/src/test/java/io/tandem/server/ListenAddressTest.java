@@ -9,6 +9,7 @@ import io.tandem.server.config.HttpConfig.OnUnknownField;
 import io.tandem.server.config.HttpLimits;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -41,6 +42,21 @@ class ListenAddressTest {
         String address = InetAddress.getByName(host).getHostAddress();
         assertThat(ListenAddress.resolve(listen(host, false), true)).isEqualTo(address);
         assertThat(ListenAddress.resolve(listen(host, true), false)).isEqualTo(address);
+    }
+
+    @Test
+    void aPortThatIsTakenIsSaidBeforeAModelIsLoaded() throws Exception {
+        int port;
+        try (ServerSocket other = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            port = other.getLocalPort();
+            assertThatThrownBy(() -> ListenAddress.requireFree("127.0.0.1", port))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("port " + port)
+                    .hasMessageContaining("Address already in use")
+                    .hasMessageContaining("--port");
+        }
+        ListenAddress.requireFree("127.0.0.1", port);
+        ListenAddress.requireFree("127.0.0.1", 0);
     }
 
     @Test

@@ -19,6 +19,9 @@ import java.util.Set;
  */
 record Method(String name, ObjectNode hyperparameters) {
     private static final String LIST = "methods.json";
+    /** Virtual tokens of a job that does not say how many; ranks are fewer, also where they double. */
+    private static final int USUAL_MAX_RANK = 20;
+
     /** Methods that make a base model, which no batch of adapters can have. */
     private static final Set<String> OF_BASES = Set.of("l4q", "pst");
 
@@ -85,6 +88,11 @@ record Method(String name, ObjectNode hyperparameters) {
     /** How many modules each of its adapters has in full. */
     int fullModules() {
         return hyperparameters.path("modules_to_save").size();
+    }
+
+    /** The most ranks that a module of its adapters may have, or virtual tokens before a text. */
+    int maxRank() {
+        return hyperparameters.path("rank").asInt(USUAL_MAX_RANK);
     }
 
     /** The same with another learning rate, in units of its own. */

@@ -1,6 +1,7 @@
 package io.tandem.loadtest.method;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.family.ModelConfigReader;
 import io.tandem.kernels.pretrain.TourFiles;
 import io.tandem.loadtest.ApiClient;
 import io.tandem.loadtest.BatchSpeed;
@@ -17,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -46,6 +48,13 @@ public final class MethodCost implements Callable<Integer> {
 
     @Mixin
     private MethodsOption methods = new MethodsOption();
+
+    @Option(
+            names = "--random",
+            description =
+                    "Upload adapters of random numbers instead of training some, for models that take long to train."
+                            + " Of LoRA of rank 8, DoRA, (IA)^3, virtual tokens and bottlenecks.")
+    private boolean random;
 
     @Option(names = "--adapters", defaultValue = "32", description = "In a batch; default ${DEFAULT-VALUE}.")
     private int count;
@@ -81,18 +90,20 @@ public final class MethodCost implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        List<Method> chosen =
-                methods.chosen().stream().filter(method -> !method.makesBase()).toList();
+        List<Method> chosen = methods.chosen(random ? RandomAdapters.names() : Set.of()).stream()
+                .filter(method -> !method.makesBase())
+                .toList();
         int full = chosen.stream().mapToInt(Method::fullModules).max().orElse(0);
+        int maxRank = chosen.stream().mapToInt(Method::maxRank).max().orElse(1);
         String settings = "kernels:\n  kv-slots: " + count + "\n  adapter-slots: " + (count + 1)
-                + "\n  max-rank: 64\n  full-modules: " + full * (count + 1)
+                + "\n  max-rank: " + maxRank + "\n  full-modules: " + full * (count + 1)
                 + "\nscheduler:\n  tpot-target: 1000\nadapters:\n  max-versions: 2000\n";
         List<List<?>> rows = new ArrayList<>();
         try (ServerProcess server = ServerProcess.start(model.directory(), settings, "")) {
             ApiClient client = server.client();
             Map<String, List<String>> adapters = new LinkedHashMap<>();
             for (Method method : chosen) {
-                adapters.put(method.name(), make(client, method));
+                adapters.put(method.name(), random ? publish(client, method) : make(client, method));
             }
             adapters.put(MIXED, mixed(List.copyOf(adapters.values())));
             OUT.println("| method | decode, tokens/s | of the base model's | prefill, ms | of the base model's |");
@@ -103,6 +114,10 @@ public final class MethodCost implements Callable<Integer> {
         }
         Table.write(out.resolve("method-cost.csv"), "method,models,decode_tokens_per_s,prefill_s", rows);
         return 0;
+    }
+
+    private List<String> publish(ApiClient client, Method method) throws IOException, InterruptedException {
+        return new RandomAdapters(ModelConfigReader.read(model.directory())).publish(client, method.name(), count);
     }
 
     /** Checkpoints of short jobs: many different adapters for little training. */

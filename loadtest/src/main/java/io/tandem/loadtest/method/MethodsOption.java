@@ -17,6 +17,14 @@ final class MethodsOption {
 
     /** @throws IllegalArgumentException if there is none of a name */
     List<Method> chosen() throws IOException {
-        return Method.named(names);
+        return chosen(Set.of());
+    }
+
+    /**
+     * @param usual names of those to take if the flag is not given; all if empty
+     * @throws IllegalArgumentException if there is none of a name
+     */
+    List<Method> chosen(Set<String> usual) throws IOException {
+        return Method.named(names.isEmpty() ? usual : names);
     }
 }

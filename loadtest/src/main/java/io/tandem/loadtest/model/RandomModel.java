@@ -44,10 +44,15 @@ public final class RandomModel implements Callable<Integer> {
     /** Models whose sizes can be had. */
     enum Shape {
         SMOL_135M,
+        SMOL_360M,
         QWEN_1_5B;
 
         private ModelConfig config() {
-            return this == SMOL_135M ? RandomWeights.SMOL_135M : RandomWeights.QWEN_1_5B;
+            return switch (this) {
+                case SMOL_135M -> RandomWeights.SMOL_135M;
+                case SMOL_360M -> RandomWeights.SMOL_360M;
+                case QWEN_1_5B -> RandomWeights.QWEN_1_5B;
+            };
         }
     }
 

@@ -18,6 +18,13 @@ final class RandomWeights {
             .tied(true)
             .build();
 
+    /** The shape of SmolLM2-360M. */
+    static final ModelConfig SMOL_360M = ModelConfig.llama(32, 960, 15, 5, 64, 2560, 49152)
+            .maxPositions(8192)
+            .theta(100_000)
+            .tied(true)
+            .build();
+
     /** The shape of Qwen2.5-1.5B, but for its biases. */
     static final ModelConfig QWEN_1_5B = ModelConfig.llama(28, 1536, 12, 2, 128, 8960, 151_936)
             .maxPositions(32_768)

@@ -39,6 +39,16 @@ class RandomModelTest {
         }
     }
 
+    /** What the models' pages say, but for the biases of Qwen's queries, keys and values. */
+    @Test
+    void shapesHaveTheParametersOfTheirModels() {
+        assertThat(new RandomWeights(RandomWeights.SMOL_135M, 1).count()).isEqualTo(134_515_008);
+        assertThat(new RandomWeights(RandomWeights.SMOL_360M, 1).count()).isEqualTo(361_821_120);
+        long biases = 28 * (12 + 2 * 2) * 128;
+        assertThat(new RandomWeights(RandomWeights.QWEN_1_5B, 1).count() + biases)
+                .isEqualTo(1_543_714_304);
+    }
+
     @Test
     void theSameSeedGivesTheSameFiles() throws IOException {
         Path first = directory.resolve("first.gguf");

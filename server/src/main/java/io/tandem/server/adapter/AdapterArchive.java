@@ -3,6 +3,7 @@ package io.tandem.server.adapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.peft.PeftFormat;
+import io.tandem.kernels.model.ModelConfig;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -100,8 +101,8 @@ public final class AdapterArchive {
     }
 
     /** Packs an adapter that is not in PEFT's layout on disk. */
-    public static void pack(Adapter adapter, Path scratch, Path archive) throws IOException {
-        PeftFormat.write(scratch, adapter);
+    public static void pack(Adapter adapter, ModelConfig model, Path scratch, Path archive) throws IOException {
+        PeftFormat.write(scratch, adapter, model);
         pack(scratch, archive);
     }
 

@@ -196,7 +196,7 @@ public final class AdapterLibrary {
         return examined(name, adapter, report -> report.requireChange(name))
                 .thenCompose(found -> ask(() -> {
                     if (find(name).isEmpty()) {
-                        requireRoom();
+                        requireRoom(0);
                     }
                     StoredVersion version = save(name, adapter, List.of(), found, origin, madeFor);
                     return commit(find(name)
@@ -277,14 +277,15 @@ public final class AdapterLibrary {
         }
     }
 
-    /** @throws ApiException if there may be no adapter more */
-    public void requireRoom() {
+    /** @throws ApiException if there may be no adapter beside those that there are and are coming */
+    public void requireRoom(long coming) {
         long count = catalog.all().stream()
                 .filter(entry -> !AdapterEntry.isCheckpoint(entry.name()))
                 .count();
-        if (count >= most.getAsLong()) {
+        if (count + coming >= most.getAsLong()) {
+            String jobs = coming == 0 ? "" : " and " + coming + " jobs that make more";
             throw ApiException.quotaExceeded(
-                    "This project has " + count + " adapters, as many as its quota allows; delete some.");
+                    "This project has " + count + " adapters" + jobs + ", as many as its quota allows; delete some.");
         }
     }
 

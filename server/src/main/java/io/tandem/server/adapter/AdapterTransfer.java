@@ -110,7 +110,7 @@ public final class AdapterTransfer {
         Path archive = Files.createTempFile(scratch, "export-", ".zip");
         try (ScratchDirectory directory = ScratchDirectory.in(scratch)) {
             if (choice.version().compressed() || choice.ranks().isPresent()) {
-                AdapterArchive.pack(library.weights(choice).join().adapter(), directory.path(), archive);
+                AdapterArchive.pack(library.weights(choice).join().adapter(), model, directory.path(), archive);
             } else {
                 library.store().withFiles(choice.name(), choice.version().content(), files -> {
                     AdapterArchive.pack(files, archive);

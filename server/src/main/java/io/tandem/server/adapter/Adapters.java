@@ -80,10 +80,13 @@ public record Adapters(
     public CompletableFuture<OptionalDouble> probed(String name, Adapter adapter) {
         return CompletableFuture.supplyAsync(() -> library.prepared(name, adapter), library.workers())
                 .thenCompose(version -> probe.difference(List.of(version)))
-                .exceptionallyCompose(failure -> CompletableFuture.failedFuture(
-                        failure.getCause() instanceof AdapterFormatException broken
-                                ? new AdapterFormatException(broken.getMessage()
-                                        + LoadReport.of(adapter).largest())
-                                : failure));
+                // The norms of all modules may take seconds.
+                .exceptionallyComposeAsync(
+                        failure -> CompletableFuture.failedFuture(
+                                failure.getCause() instanceof AdapterFormatException broken
+                                        ? new AdapterFormatException(broken.getMessage()
+                                                + LoadReport.of(adapter).largest())
+                                        : failure),
+                        library.workers());
     }
 }

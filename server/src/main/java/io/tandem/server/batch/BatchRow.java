@@ -44,6 +44,18 @@ record BatchRow(int line, String customId, ObjectNode body, int bytes) {
         return new BatchRow(line, customId, body, text.length());
     }
 
+    /** What the request asks for at once: so many answers to each of so many texts. At least one, whatever is wrong with it. */
+    long answers() {
+        long each = Math.max(body.path("n").asInt(1), body.path("best_of").asInt(1));
+        return Math.max(1, each) * Math.max(texts(body.path("prompt")), texts(body.path("input")));
+    }
+
+    /** A text, its tokens, or an array of such; a conversation counts as one. */
+    private static int texts(JsonNode given) {
+        JsonNode first = given.path(0);
+        return first.isTextual() || first.isArray() ? given.size() : 1;
+    }
+
     private static ObjectNode object(String text, int line) {
         String reason = "";
         try {

@@ -40,7 +40,7 @@ final class BatchRun {
     private final FileStore files;
     private final int maxLines;
     /** By their lines. */
-    private final Map<Integer, Answering> inFlight = new HashMap<>();
+    private final Map<Integer, Begun> inFlight = new HashMap<>();
 
     private final Map<Integer, Integer> attempts = new HashMap<>();
     /** Rows that were taken from the input and have to be taken once more. */
@@ -49,6 +49,13 @@ final class BatchRun {
     private final Deque<BatchRow> later = new ArrayDeque<>();
     /** Answers that the disk has not taken. */
     private final Deque<Map.Entry<BatchRow, Reply>> unwritten = new ArrayDeque<>();
+
+    /** A row that is being answered. */
+    private record Begun(Answering answering, long answers) {
+        static Begun of(BatchRow row, Answering answering) {
+            return new Begun(answering, row.answers());
+        }
+    }
 
     private @Nullable BatchValidation validation;
     private @Nullable BatchInput input;
@@ -77,6 +84,11 @@ final class BatchRun {
 
     int inFlight() {
         return inFlight.size();
+    }
+
+    /** What the rows that are being answered ask for together. */
+    long answersInFlight() {
+        return inFlight.values().stream().mapToLong(Begun::answers).sum();
     }
 
     /** Rows that have not ended. */
@@ -242,13 +254,18 @@ final class BatchRun {
         }
     }
 
+    /** A row has to wait. */
+    void putBack(BatchRow row) {
+        again.addFirst(row);
+    }
+
     void begun(BatchRow row, Answering answering) {
-        inFlight.put(row.line(), answering);
+        inFlight.put(row.line(), Begun.of(row, answering));
     }
 
     /** A row has an answer, which counts unless the row was stopped before. */
     void ended(BatchRow row, Answering answering, Reply reply) throws IOException {
-        if (!inFlight.remove(row.line(), answering)) {
+        if (!inFlight.remove(row.line(), Begun.of(row, answering))) {
             return;
         }
         if (comesAgain(row, reply)) {
@@ -288,7 +305,7 @@ final class BatchRun {
 
     /** Ends the rows that are being answered, without an answer. */
     private void stop() throws IOException {
-        inFlight.values().forEach(Answering::cancel);
+        inFlight.values().forEach(begun -> begun.answering().cancel());
         inFlight.clear();
         again.clear();
         later.clear();

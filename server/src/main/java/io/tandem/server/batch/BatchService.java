@@ -23,6 +23,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
+import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,6 +42,7 @@ public final class BatchService implements AutoCloseable {
     private final Function<TenantId, FileStore> files;
     private final BatchesConfig config;
     private final Clock clock;
+    private final ToIntFunction<TenantId> atOnce;
     private final BatchThread thread = new BatchThread(this::tick);
     /** In the order in which they were created. */
     private final Map<String, ObjectNode> batches = new LinkedHashMap<>();
@@ -53,8 +55,17 @@ public final class BatchService implements AutoCloseable {
     private volatile int waiting;
     private volatile int flying;
 
-    /** @param files of a tenant */
-    public BatchService(BatchStore store, Function<TenantId, FileStore> files, BatchesConfig config, Clock clock) {
+    /**
+     * @param files of a tenant
+     * @param atOnce answers that the rows of a tenant may ask for together at this moment
+     */
+    public BatchService(
+            BatchStore store,
+            Function<TenantId, FileStore> files,
+            BatchesConfig config,
+            Clock clock,
+            ToIntFunction<TenantId> atOnce) {
+        this.atOnce = atOnce;
         this.store = store;
         this.files = files;
         this.config = config;
@@ -236,6 +247,10 @@ public final class BatchService implements AutoCloseable {
             failed(run, e);
             return false;
         }
+        if (next.isPresent() && !leavesRoom(BatchObject.tenant(run.batch()), next.get())) {
+            run.putBack(next.get());
+            return false;
+        }
         next.ifPresent(row -> {
             Answering answer = answering.answer(
                     BatchObject.tenant(run.batch()), BatchObject.endpoint(run.batch()), row.body(), row.bytes());
@@ -246,6 +261,15 @@ public final class BatchService implements AutoCloseable {
             thread.execute(() -> goOn(run));
         }
         return next.isPresent();
+    }
+
+    /** Whether a row leaves the tenant's own requests their part of its quota. What asks for more than the rest runs alone. */
+    private boolean leavesRoom(TenantId tenant, BatchRow row) {
+        long begun = open.values().stream()
+                .filter(run -> BatchObject.tenant(run.batch()).equals(tenant))
+                .mapToLong(BatchRun::answersInFlight)
+                .sum();
+        return begun == 0 || begun + row.answers() <= atOnce.applyAsInt(tenant);
     }
 
     private void ended(BatchRun run, BatchRow row, Answering answer, Reply reply) {

@@ -19,6 +19,8 @@ import picocli.CommandLine.Parameters;
         synopsisSubcommandLabel = "COMMAND")
 public final class JobsCommand extends ServerCommand {
     private static final String ROOT = "/v1/fine_tuning/jobs";
+    /** Of a message in a table; {@code get} shows all of it. */
+    private static final int MOST_CHARACTERS = 80;
 
     @Command(description = "Lists all jobs, the newest first.", mixinStandardHelpOptions = true)
     int list() throws IOException, InterruptedException {
@@ -36,7 +38,7 @@ public final class JobsCommand extends ServerCommand {
                     job.path("trained_tokens").asLong(),
                     failure.isEmpty()
                             ? job.path("fine_tuned_model").asText("")
-                            : failure.lines().findFirst().orElse(""));
+                            : clipped(failure.lines().findFirst().orElse("")));
         }
         table.print(out());
         return 0;
@@ -134,6 +136,10 @@ public final class JobsCommand extends ServerCommand {
     private int act(String id, String verb) throws IOException, InterruptedException {
         JsonNode job = client().post(path(id, "/" + verb), JsonBody.MAPPER.createObjectNode());
         return json() ? print(job) : say(id + " is " + job.path("status").asText() + ".");
+    }
+
+    private static String clipped(String message) {
+        return message.length() <= MOST_CHARACTERS ? message : message.substring(0, MOST_CHARACTERS - 1) + "…";
     }
 
     private static String date(JsonNode object, String field) {

@@ -19,6 +19,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.cert.CertificateException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -194,12 +195,28 @@ final class ServerClient {
         try {
             return client.send(request, handler);
         } catch (SSLException e) {
-            throw new IOException(
-                    url + " does not answer in TLS; Tandem itself speaks http only: name it with --url http://...", e);
+            throw new IOException(url + whyNoTls(e), e);
         } catch (ConnectException e) {
             throw new IOException(
                     "no server answers on " + url + "; start one with 'tandem serve', or name it with --url", e);
+        } catch (IOException e) {
+            if (url.startsWith("http:")) {
+                throw new IOException(
+                        url + " gives no answer (" + e.getMessage()
+                                + "); a server with HTTPS is named with --url https://...",
+                        e);
+            }
+            throw e;
         }
+    }
+
+    private static String whyNoTls(SSLException failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof CertificateException) {
+                return " has a certificate that Java does not trust; docs/settings.md#https says how it does";
+            }
+        }
+        return " does not answer in TLS; a server without HTTPS is named with --url http://...";
     }
 
     private IOException refusal(int status, String body) {

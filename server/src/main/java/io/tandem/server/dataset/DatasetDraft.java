@@ -116,7 +116,7 @@ final class DatasetDraft {
     }
 
     boolean isFull() {
-        return full;
+        return full || encoder.isSpent();
     }
 
     void reject(int number, String reason) {

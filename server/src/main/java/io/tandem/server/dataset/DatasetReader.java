@@ -24,7 +24,12 @@ public final class DatasetReader {
      * @param renderedMessages by the chat template; each takes some microseconds, and a chat's answers render its
      *     beginning again and again
      */
-    record Limits(int sequenceTokens, int examples, long tokens, long renderedMessages) {}
+    record Limits(int sequenceTokens, int examples, long tokens, long renderedMessages) {
+        /** Those of every file but for its tokens. */
+        static Limits of(int sequenceTokens, long tokens) {
+            return new Limits(sequenceTokens, MAX_EXAMPLES, tokens, MAX_RENDERED_MESSAGES);
+        }
+    }
 
     /** Examples of a file. */
     public static final int MAX_EXAMPLES = 1_000_000;
@@ -43,7 +48,7 @@ public final class DatasetReader {
      * @param controls labels; may be empty
      */
     public DatasetReader(ServedModel model, int maxTokens, TextRules rules, Set<String> controls) {
-        this(model, rules, controls, new Limits(maxTokens, MAX_EXAMPLES, MAX_TOKENS, MAX_RENDERED_MESSAGES));
+        this(model, rules, controls, Limits.of(maxTokens, MAX_TOKENS));
     }
 
     DatasetReader(ServedModel model, TextRules rules, Set<String> controls, Limits limits) {

@@ -190,13 +190,18 @@ final class ExampleEncoder {
         text.add(Arrays.copyOfRange(tokens, end, tokens.length), false);
     }
 
+    /** Whether no further chat can be rendered for this file. */
+    boolean isSpent() {
+        return renderedMessages > limits.renderedMessages();
+    }
+
     private String render(List<ChatMessage> messages, List<Tool> tools, boolean addGenerationPrompt) {
         if (Thread.currentThread().isInterrupted()) {
             // A long chat takes minutes without another look at the file, which would notice it.
             throw new CancellationException("the file is not needed any more");
         }
         renderedMessages += messages.size();
-        if (renderedMessages > limits.renderedMessages()) {
+        if (isSpent()) {
             throw new RejectedLine("the file's chats have too many turns: an answer is rendered with all that comes"
                     + " before it, which is more than " + limits.renderedMessages() + " messages");
         }

@@ -1,5 +1,6 @@
 package io.tandem.server.dataset;
 
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
@@ -14,6 +15,18 @@ import java.util.Optional;
 
 /** One JSON array. What comes behind a mistake of syntax cannot be told apart, so it ends the reading. */
 final class JsonArray implements ExampleSource {
+    /** What requests may have of names, values and brackets in all is no limit of a file, whose elements are bounded one by one. */
+    private static final JsonFactory FILES = JsonBody.MAPPER
+            .getFactory()
+            .rebuild()
+            .streamReadConstraints(JsonBody.MAPPER
+                    .getFactory()
+                    .streamReadConstraints()
+                    .rebuild()
+                    .maxTokenCount(Long.MAX_VALUE)
+                    .build())
+            .build();
+
     /** More elements come behind one. */
     private static final ObjectReader ELEMENT =
             JsonBody.MAPPER.reader().without(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
@@ -26,7 +39,7 @@ final class JsonArray implements ExampleSource {
 
     JsonArray(InputStream in) throws IOException {
         bytes = new MeteredStream(in);
-        parser = JsonBody.MAPPER.createParser(bytes);
+        parser = FILES.createParser(bytes);
     }
 
     @Override

@@ -166,7 +166,7 @@ public final class JobService implements AutoCloseable {
                 setup.device().requireTeacher(alternative.learning());
                 setup.device().requireFits("hyperparameters", alternative.method(), alternative.optimizer());
             }
-            libraries.apply(tenant).requireRoom();
+            libraries.apply(tenant).requireRoom(openJobs(tenant));
             requireTokens(tenant);
             FrozenAdapters frozen = spec.frozen(libraries.apply(tenant));
             spec.alternatives().forEach(alternative -> frozen.requireBelow(alternative.method()));
@@ -197,6 +197,10 @@ public final class JobService implements AutoCloseable {
             launch.begin(job);
             return answer;
         });
+    }
+
+    private long openJobs(TenantId tenant) {
+        return book.of(tenant).stream().filter(job -> !JobObject.ended(job)).count();
     }
 
     private void requireBase(JobSpec spec) {

@@ -7,7 +7,6 @@ import io.tandem.server.api.TenantId;
 import io.tandem.server.storage.FileStore;
 import io.tandem.server.storage.TenantFiles;
 import io.tandem.server.tenant.Principal;
-import io.tandem.server.tenant.Tenants;
 import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
 import java.io.IOException;
@@ -20,7 +19,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /** {@code /v1/files}. */
 final class FilesHandler {
@@ -36,16 +34,16 @@ final class FilesHandler {
     private static final long MAX_LIFETIME = 2_592_000;
 
     private final TenantFiles files;
-    private final Tenants tenants;
+    private final FileRoom room;
     /** Of whatever moves whole files. */
     private final TenantTurns forms;
 
     private final Clock clock;
 
-    FilesHandler(TenantFiles files, Tenants tenants, TenantTurns forms, Clock clock) {
+    FilesHandler(TenantFiles files, FileRoom room, TenantTurns forms, Clock clock) {
         this.forms = forms;
         this.files = files;
-        this.tenants = tenants;
+        this.room = room;
         this.clock = clock;
     }
 
@@ -60,6 +58,11 @@ final class FilesHandler {
         try (upload) {
             Form form = upload.read();
             for (String field : form.fields().keySet()) {
+                if (field.equals("file")) {
+                    throw ApiException.invalid(
+                            field,
+                            "'file' has to be a file, and is a text; curl sends the file NAME with -F file=@NAME.");
+                }
                 if (!FIELDS.contains(field)) {
                     throw ApiException.unsupported(
                             field, "'" + field + "' is not a known field of this form; known are " + KNOWN + ".");
@@ -79,22 +82,9 @@ final class FilesHandler {
             }
             String filename = file.name().isEmpty() ? "upload.jsonl" : file.name();
             FileStore own = files.of(tenant);
-            requireRoom(tenant, own, Files.size(file.path()));
-            return own.add(file.path(), filename, purpose, clock.instant().getEpochSecond(), lifetime);
-        }
-    }
-
-    private void requireRoom(TenantId tenant, FileStore own, long bytes) throws IOException {
-        @Nullable Long most = tenants.quota(tenant).fileBytes();
-        if (most == null) {
-            return;
-        }
-        long used = own.list().stream()
-                .mapToLong(file -> file.path("bytes").asLong())
-                .sum();
-        if (used + bytes > most) {
-            throw ApiException.quotaExceeded("The files of this project have " + used + " bytes, this one has " + bytes
-                    + ", and its quota is " + most + "; delete some.");
+            long now = clock.instant().getEpochSecond();
+            return room.add(
+                    tenant, own, Files.size(file.path()), () -> own.add(file.path(), filename, purpose, now, lifetime));
         }
     }
 

@@ -27,6 +27,7 @@ final class IncomingBody {
 
     private boolean diskBehind;
     private boolean clientEarly;
+    private boolean held;
 
     /**
      * @param request paused
@@ -80,9 +81,17 @@ final class IncomingBody {
                 });
             }
             if (diskBehind || clientEarly) {
+                held = true;
                 request.pause();
             }
         }
+    }
+
+    /** Whether it had to wait for the disk or its pace since the last time that this was asked, and not for the client alone. */
+    boolean wasHeld() {
+        boolean was = held;
+        held = diskBehind || clientEarly;
+        return was;
     }
 
     private void readOn() {

@@ -65,7 +65,7 @@ final class KeyHandler implements SecurityPolicyHandler {
         }
         String only = sent.size() == 1 ? sent.get(0) : "";
         if (!only.regionMatches(true, 0, SCHEME, 0, SCHEME.length())) {
-            throw refusal("The API key is not one of this server.");
+            throw refusal("The header 'Authorization' has to be sent once, as 'Authorization: Bearer KEY'.");
         }
         String key = only.substring(SCHEME.length()).strip();
         Optional<Caller> known = tenants.find(key);

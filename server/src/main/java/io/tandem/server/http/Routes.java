@@ -112,7 +112,7 @@ public final class Routes {
         ModelsHandler models = new ModelsHandler(t.model(), t.names());
         TokensHandler tokens = new TokensHandler(t.model(), t.text());
         FilesHandler files =
-                new FilesHandler(t.files(), t.tenants(), t.uploads().turns(), t.clock());
+                new FilesHandler(t.files(), t.uploads().room(), t.uploads().turns(), t.clock());
         FineTuningJobsHandler jobs = new FineTuningJobsHandler(t.jobs());
         BatchesHandler batches = new BatchesHandler(t.batches());
         AdaptersHandler adapters = new AdaptersHandler(t.adapters());

@@ -12,8 +12,9 @@ public final class Drain {
     private static final long SAY_NANOS = TimeUnit.SECONDS.toNanos(5);
 
     private final Supplier<Running> running;
+    private final long start = System.nanoTime();
 
-    /** @param running what runs now; nothing new may begin */
+    /** @param running what runs now */
     public Drain(Supplier<Running> running) {
         this.running = running;
     }
@@ -36,12 +37,12 @@ public final class Drain {
     }
 
     /**
-     * Waits, but not for ever.
+     * Waits, but not for ever; nothing new may begin.
      *
+     * @param seconds at most, since this was made
      * @param jobs that will leave a checkpoint afterwards
      */
     public void await(int seconds, int jobs) {
-        long start = System.nanoTime();
         LOG.info(
                 "draining: nothing new is taken; waiting up to {} s for {}; {} fine-tuning jobs then leave checkpoints",
                 seconds,

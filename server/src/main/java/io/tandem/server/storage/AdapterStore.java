@@ -96,7 +96,7 @@ public final class AdapterStore {
         storage.blobs().requireThere();
         try (ScratchDirectory directory = ScratchDirectory.in(scratch)) {
             Path unfinished = directory.path().resolve("adapter");
-            PeftFormat.write(unfinished, adapter);
+            write(unfinished, adapter);
             // What is served is what will be read after a restart, so its hash is the one that counts.
             Adapter read = read(unfinished);
             ContentHash hash = ContentHash.of(read);
@@ -178,7 +178,7 @@ public final class AdapterStore {
 
     private <T> T readWhole(String key, Blobs.Reading<T> reading) {
         try {
-            return storage.blobs().read(key, reading);
+            return storage.readBlob(key, reading);
         } catch (NoSuchFileException e) {
             throw new AdapterFormatException("a version of the adapter is missing: " + key, e);
         } catch (DamagedBlobException e) {
@@ -190,12 +190,17 @@ public final class AdapterStore {
 
     /** Calls something with the directory of a version that is not compressed, in PEFT's layout. */
     public <T> T withFiles(String name, ContentHash hash, Blobs.Reading<T> use) throws IOException {
-        return storage.blobs().read(plain(name, hash), use);
+        return storage.readBlob(plain(name, hash), use);
     }
 
     /** @throws AdapterFormatException if the directory does not hold an adapter of the model in PEFT's layout */
     Adapter read(Path directory) {
         return PeftFormat.read(directory, model, maxRank);
+    }
+
+    /** @throws IllegalArgumentException if it is none that PEFT's layout can hold */
+    void write(Path directory, Adapter adapter) throws IOException {
+        PeftFormat.write(directory, adapter, model);
     }
 
     /**
@@ -209,7 +214,7 @@ public final class AdapterStore {
         for (int i = 0; i < adapters.size(); i++) {
             Named named = adapters.get(i);
             blobs.put(prefix + i + "-" + SafeName.encode(named.name()), unfinished -> {
-                PeftFormat.write(unfinished, named.adapter());
+                write(unfinished, named.adapter());
                 hashes.add(ContentHash.of(read(unfinished)));
             });
         }
@@ -249,7 +254,7 @@ public final class AdapterStore {
     /** What {@link #savePrototypes} kept; empty if nothing was, or if it is damaged. */
     public Optional<Prototypes> loadPrototypes(String name, ContentHash hash) {
         try {
-            return Optional.of(storage.blobs().read(prototypes(name, hash), file -> Prototypes.read(file, model)));
+            return Optional.of(storage.readBlob(prototypes(name, hash), file -> Prototypes.read(file, model)));
         } catch (NoSuchFileException e) {
             return Optional.empty();
         } catch (ModelFormatException | DamagedBlobException e) {

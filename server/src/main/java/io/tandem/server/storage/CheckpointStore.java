@@ -2,7 +2,6 @@ package io.tandem.server.storage;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.blob.DamagedBlobException;
@@ -115,13 +114,13 @@ public final class CheckpointStore {
         return new Change.Put(COLLECTION, key, document.put(PUBLISHED, published));
     }
 
-    private static void write(Path unfinished, JobCheckpoint checkpoint) throws IOException {
-        PeftFormat.write(unfinished, checkpoint.adapter());
+    private void write(Path unfinished, JobCheckpoint checkpoint) throws IOException {
+        adapters.write(unfinished, checkpoint.adapter());
         if (checkpoint.pruned().isPresent()) {
-            PeftFormat.write(unfinished.resolve(PRUNED), checkpoint.pruned().get());
+            adapters.write(unfinished.resolve(PRUNED), checkpoint.pruned().get());
         }
         if (checkpoint.best().isPresent()) {
-            PeftFormat.write(unfinished.resolve(BEST), checkpoint.best().get().adapter());
+            adapters.write(unfinished.resolve(BEST), checkpoint.best().get().adapter());
         }
         CheckpointState.write(unfinished.resolve(STATE), checkpoint, weights(unfinished));
     }
@@ -157,7 +156,7 @@ public final class CheckpointStore {
     /** A checkpoint; empty, and reported, if it is broken. */
     private Optional<JobCheckpoint> whole(String key) throws IOException {
         try {
-            return Optional.of(storage.blobs().read(key, this::read));
+            return Optional.of(storage.readBlob(key, this::read));
         } catch (NoSuchFileException | DamagedBlobException | DamagedCheckpointException | RuntimeException e) {
             LOG.warn("checkpoint {} cannot be used: {}", key, e.getMessage());
             return Optional.empty();
@@ -166,7 +165,7 @@ public final class CheckpointStore {
 
     /** The checkpoint of a step. */
     public JobCheckpoint at(String jobId, int step) throws IOException {
-        return storage.blobs().read(key(jobId, step), this::read);
+        return storage.readBlob(key(jobId, step), this::read);
     }
 
     /** Whether a step has a checkpoint. */
@@ -193,7 +192,7 @@ public final class CheckpointStore {
         for (Documents.Document checkpoint : list(jobId)) {
             if (!checkpoint.body().path(PUBLISHED).asBoolean()) {
                 try {
-                    unpublished.put(step(checkpoint.id()), storage.blobs().read(checkpoint.id(), this::readServed));
+                    unpublished.put(step(checkpoint.id()), storage.readBlob(checkpoint.id(), this::readServed));
                 } catch (NoSuchFileException | RuntimeException e) {
                     LOG.warn("checkpoint {} is not served: {}", checkpoint.id(), e.getMessage());
                 }

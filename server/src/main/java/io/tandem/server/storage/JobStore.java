@@ -210,7 +210,7 @@ public final class JobStore {
         try {
             found = adapters.readAll(folder(id(job), folder));
         } catch (AdapterFormatException e) {
-            throw new IOException(DAMAGED, e);
+            throw new AdapterFormatException(DAMAGED, e);
         }
         JsonNode expected = job.path(folder + HASHES);
         List<String> hashes = new ArrayList<>();
@@ -219,7 +219,7 @@ public final class JobStore {
                 .map(named -> ContentHash.of(named.adapter()).hex())
                 .toList();
         if (expected.isArray() && !hashes.equals(read)) {
-            throw new IOException(DAMAGED);
+            throw new AdapterFormatException(DAMAGED);
         }
         return found;
     }

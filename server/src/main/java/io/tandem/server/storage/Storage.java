@@ -80,8 +80,16 @@ public final class Storage implements AutoCloseable {
      * @return how many documents were there to be deleted
      */
     int write(List<Change> changes) throws IOException {
+        return stored(() -> documents.write(changes));
+    }
+
+    private interface Write {
+        int now() throws IOException;
+    }
+
+    private static int stored(Write write) throws IOException {
         try {
-            return documents.write(changes);
+            return write.now();
         } catch (UnreachableException e) {
             throw e;
         } catch (IOException e) {
@@ -151,7 +159,7 @@ public final class Storage implements AutoCloseable {
     boolean delete(List<String> keys, List<Change> changes) throws IOException {
         List<Change> all = new ArrayList<>(changes);
         keys.forEach(key -> all.add(new Change.Put(GARBAGE, key, NOTE)));
-        boolean found = write(all) > 0;
+        boolean found = stored(() -> documents.writeDeletion(all)) > 0;
         keys.forEach(this::sweep);
         return found;
     }
@@ -229,6 +237,25 @@ public final class Storage implements AutoCloseable {
         for (String key : documents.ids(GARBAGE, "")) {
             LOG.info("deleting {}, which an earlier run did not finish", key);
             sweep(key);
+        }
+    }
+
+    /**
+     * Reads a blob.
+     *
+     * @throws NoSuchFileException if there is none
+     * @throws IOException if it cannot be read for now, whatever a reader of its format makes of that; else what the reader
+     *     throws says what is wrong with the blob
+     */
+    <T> T readBlob(String key, Blobs.Reading<T> reading) throws IOException {
+        try {
+            return blobs.read(key, reading);
+        } catch (RuntimeException e) {
+            Optional<IOException> hindrance = DiskFailure.hindrance(e);
+            if (hindrance.isPresent()) {
+                throw hindrance.get();
+            }
+            throw e;
         }
     }
 

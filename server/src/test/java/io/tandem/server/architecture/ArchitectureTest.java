@@ -148,6 +148,8 @@ class ArchitectureTest {
                 "CopyDocumentsCommand",
                 "LegacyImport",
                 "SqliteRepair",
+                // Nothing but room.
+                "DiskReserve",
                 // Progress that may lose its last lines.
                 "TensorBoardFile",
                 // Scratch files, which the next start deletes.

@@ -137,6 +137,15 @@ class LineFormatTest extends SmallModelTest {
                 .doesNotContain("Source", "Jackson", "token");
     }
 
+    /** Chats have dozens of values each, so a hundred thousand of them have more than any request. */
+    @Test
+    void anArrayMayHaveMoreValuesThanARequest() throws IOException {
+        int many = 1_100_000;
+        InvalidDataset invalid = invalid("[" + "5,".repeat(many) + GOOD + "]");
+        assertThat(invalid.count()).isEqualTo(many);
+        assertThat(invalid.summary().examples()).isEqualTo(1);
+    }
+
     @Test
     void anElementMayBeAboutAsLongAsALine() throws IOException {
         String huge = "[{\"text\":\"" + "x".repeat(LineReader.MAX_LINE_BYTES + 20_000) + "\"}]";

@@ -48,6 +48,7 @@ import io.tandem.server.storage.FileStore;
 import io.tandem.server.storage.JobStore;
 import io.tandem.server.storage.Storage;
 import io.tandem.server.storage.StoredData;
+import io.tandem.server.storage.UnreadableBlobs;
 import io.tandem.server.storage.blob.DiskBlobs;
 import io.tandem.server.storage.document.SqliteDocuments;
 import io.tandem.server.text.ModelText;
@@ -87,6 +88,9 @@ final class JobBench implements AutoCloseable {
     private final DataDirectory data;
     /** Where the documents go. */
     final FailingDocuments documents;
+
+    /** Where the files go. */
+    final UnreadableBlobs blobs;
 
     private final Storage storage;
     private final TrainingDevice device;
@@ -163,7 +167,8 @@ final class JobBench implements AutoCloseable {
                 new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, 1, 8, 256, 512, 4, 16, 512, Stash.KEEP);
         data = DataDirectory.open(this.root);
         documents = new FailingDocuments(SqliteDocuments.open(data.database(), data.uploads()));
-        storage = new Storage(documents, new DiskBlobs(data.blobs()));
+        blobs = new UnreadableBlobs(new DiskBlobs(data.blobs()));
+        storage = new Storage(documents, blobs);
         storage.sweep();
         files = StoredData.files(storage);
         AdapterStore adapters = new AdapterStore(storage, TenantId.DEFAULT, data.uploads(), MODEL.config(), 16);

@@ -112,6 +112,34 @@ class JobServiceTest {
         assertThat(bench.succeed(id, 1).path("status").asText()).isEqualTo("succeeded");
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"/checkpoints/step-00000003", "/under/0-below", "/files/"})
+    void aJobWhoseFilesTheServerCannotReadForNowIsPausedAndLosesNothing(String file) throws IOException {
+        bench.library.publish("below", JobBench.adapter(7), "test", 100).join();
+        String id = bench.create(",\"hyperparameters\":{\"under\":[\"below\"]}");
+        engineSays(id, sink -> sink.checkpoint(JobBench.checkpoint(1)));
+        engineSays(id, sink -> sink.checkpoint(JobBench.checkpoint(3)));
+        bench.jobs.pause(TenantId.DEFAULT, id).join();
+        bench.blobs.hide(id + file);
+        bench.jobs.resume(TenantId.DEFAULT, id).join();
+        bench.awaitStart(id);
+        assertThat(bench.status(id)).isEqualTo("paused");
+        assertThat(bench.said(id, "error"))
+                .containsExactly(
+                        "The job's files cannot be read for now: Too many open files. The job is paused; resume it"
+                                + " when that is mended.");
+        bench.blobs.show();
+        bench.jobs.resume(TenantId.DEFAULT, id).join();
+        bench.awaitStart(id);
+        assertThat(bench.engine
+                        .work(id)
+                        .orElseThrow()
+                        .resumeFrom()
+                        .orElseThrow()
+                        .step())
+                .isEqualTo(3);
+    }
+
     /** What it has learned and written stays. */
     @Test
     void aJobThatADeviceFailsToWriteForIsPausedAndSaysWhy() throws IOException {

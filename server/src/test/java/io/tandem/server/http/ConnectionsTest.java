@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.config.HttpLimits;
 import io.tandem.server.tenant.Caller;
 import io.vertx.core.Vertx;
@@ -37,6 +38,9 @@ import org.slf4j.LoggerFactory;
 class ConnectionsTest {
     private static final HttpLimits LIMITS = new HttpLimits(4, 1, 1, 1);
     private static final int QUIET_MILLIS = 2500;
+    /** Less than a body has to bring. */
+    private static final int HELD_BYTES_PER_SECOND = 30_000;
+
     private static final int TIMEOUT_MILLIS = 30_000;
 
     private final Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1));
@@ -44,6 +48,7 @@ class ConnectionsTest {
     private final ListAppender<ILoggingEvent> log = new ListAppender<>();
     private final Logger logger = (Logger) LoggerFactory.getLogger(StuckWrites.class);
     private final CountDownLatch begun = new CountDownLatch(1);
+    private final UploadPace held = new UploadPace(HELD_BYTES_PER_SECOND);
 
     @TempDir
     private Path uploads;
@@ -65,17 +70,24 @@ class ConnectionsTest {
             deadline.watch(context);
             context.request().body().onSuccess(body -> context.end("read " + body.length()));
         });
+        router.post().handler(context -> {
+            context.put(KeyHandler.CALLER, Caller.ANONYMOUS);
+            context.next();
+        });
         router.post("/upload")
-                .handler(context -> {
-                    context.put(KeyHandler.CALLER, Caller.ANONYMOUS);
-                    context.next();
-                })
                 .handler(new UploadHandler(
                         uploads,
                         1 << 20,
                         deadline,
                         new UploadPace(0),
                         (context, upload) -> context.fail(new AssertionError("This upload has no end."))));
+        router.post("/held")
+                .handler(new UploadHandler(
+                        uploads,
+                        1 << 20,
+                        deadline,
+                        held,
+                        (context, upload) -> context.end("stored " + upload.bytes())));
         router.route().failureHandler(context -> ErrorMapper.handle(context, 500));
         connections = new Connections(vertx, LIMITS, 1, new AccessLog(false));
         HttpServer server = vertx.createHttpServer(HttpVerticle.options())
@@ -159,6 +171,19 @@ class ConnectionsTest {
             Thread.sleep(10);
         }
         assertThat(uploads).isEmptyDirectory();
+    }
+
+    @Test
+    void anUploadThatTheServerHoldsIsNotBlamed() throws Exception {
+        held.asks(new TenantId("proj_" + "0".repeat(24)));
+        String head = "POST /held HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=X\r\n"
+                + "Content-Length: 100000\r\n\r\n";
+        try (Socket socket = connect(head + "x".repeat(100_000))) {
+            assertThat(readAll(socket)).startsWith("HTTP/1.1 200 ").endsWith("stored 100000");
+        }
+        try (Socket socket = connect(head + "x".repeat(50_000))) {
+            assertThat(readAll(socket)).as("its client is too slow").startsWith("HTTP/1.1 408 ");
+        }
     }
 
     /** Whoever listens to the end of an answer must not take the connections' place. */

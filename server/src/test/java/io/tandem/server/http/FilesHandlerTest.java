@@ -61,7 +61,8 @@ class FilesHandlerTest {
         storage = new Storage(StoredData.documentsOf(root), slow(new DiskBlobs(root)));
         files = new TenantFiles(storage);
         Tenants tenants = new Tenants(new TenantStore(storage), Optional.empty(), false, Clock.systemUTC());
-        FilesHandler handler = new FilesHandler(files, tenants, TenantTurns.ofUploads(vertx), Clock.systemUTC());
+        FilesHandler handler =
+                new FilesHandler(files, new FileRoom(tenants), TenantTurns.ofUploads(vertx), Clock.systemUTC());
         Router router = Router.router(vertx);
         router.get("/:tenant/:file/content")
                 .handler(context -> handler.content(context, caller(context.pathParam("tenant"))));

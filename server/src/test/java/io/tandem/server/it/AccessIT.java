@@ -431,6 +431,14 @@ class AccessIT {
         }
     }
 
+    /** A wrong key and a right one that is sent in a wrong way are different mistakes. */
+    @ParameterizedTest
+    @ValueSource(strings = {KEY, "Basic " + KEY, "Bearer"})
+    void aKeyWithoutItsSchemeIsToldHowToBeSent(String authorization) throws Exception {
+        Answer answer = RawHttp.send(locked.port(), "GET", "/v1/models", "Authorization: " + authorization);
+        assertThat(error(answer).path("message").asText()).contains("'Authorization: Bearer KEY'");
+    }
+
     @Test
     void noKeyTwoKeysAndAHugeKeyAreRefused() throws Exception {
         assertThat(RawHttp.send(locked.port(), "GET", "/v1/models").status()).isEqualTo(401);

@@ -49,7 +49,7 @@ final class AdapterClient {
 
     /** Writes an adapter below the import root. */
     void write(String path, Adapter adapter) throws IOException {
-        PeftFormat.write(directory.resolve("import").resolve(path), adapter);
+        PeftFormat.write(directory.resolve("import").resolve(path), adapter, server.model());
     }
 
     /** Writes an adapter and imports it. */

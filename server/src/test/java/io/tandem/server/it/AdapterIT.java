@@ -46,7 +46,8 @@ class AdapterIT {
     private void write(String name, long seed) throws Exception {
         PeftFormat.write(
                 directory.resolve("import").resolve(name),
-                TinyAdapters.mixedRanks(MODEL.config(), LoraConfig.allLinears(), 8, seed));
+                TinyAdapters.mixedRanks(MODEL.config(), LoraConfig.allLinears(), 8, seed),
+                MODEL.config());
     }
 
     private String text(String model) throws Exception {
@@ -142,7 +143,9 @@ class AdapterIT {
     void anAdapterOfAnotherModelIsRefusedWithTheNames() throws Exception {
         TinyModel other = TinyModel.of(TinyModel.Variant.MISTRAL, 1);
         PeftFormat.write(
-                directory.resolve("import/other"), TinyAdapters.random(other.config(), LoraConfig.allLinears(), 4, 1));
+                directory.resolve("import/other"),
+                TinyAdapters.random(other.config(), LoraConfig.allLinears(), 4, 1),
+                other.config());
         HttpResponse<String> answer = load("other", "other", false);
         assertThat(answer.statusCode()).isEqualTo(400);
         assertThat(answer.body()).contains("q_proj").contains("[64, 4], expected [32, 4]");

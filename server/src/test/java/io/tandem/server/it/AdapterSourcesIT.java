@@ -73,7 +73,7 @@ class AdapterSourcesIT {
 
     private Path write(String name, long seed) throws IOException {
         Path written = directory.resolve("published-" + name).resolve("tone");
-        PeftFormat.write(written, adapter(seed));
+        PeftFormat.write(written, adapter(seed), MODEL.config());
         return written;
     }
 
@@ -141,8 +141,8 @@ class AdapterSourcesIT {
         hub.require("hf_right");
         PeftFormat.write(
                 directory.resolve("other"),
-                TinyAdapters.random(
-                        TinyModel.of(TinyModel.Variant.MISTRAL, 1).config(), LoraConfig.allLinears(), 4, 1));
+                TinyAdapters.random(TinyModel.of(TinyModel.Variant.MISTRAL, 1).config(), LoraConfig.allLinears(), 4, 1),
+                TinyModel.of(TinyModel.Variant.MISTRAL, 1).config());
         try (Stream<Path> files = Files.list(directory.resolve("other"))) {
             for (Path file : files.toList()) {
                 buckets.put("adapters/other/" + file.getFileName(), Files.readAllBytes(file));

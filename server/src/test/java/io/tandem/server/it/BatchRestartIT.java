@@ -24,6 +24,9 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(120)
 class BatchRestartIT {
     private static final int ROWS = 80;
+    /** So many that a server is killed before the last one on a busy machine too. */
+    private static final int MANY = 400;
+
     private static final int TOKENS = 40;
 
     @TempDir
@@ -55,21 +58,21 @@ class BatchRestartIT {
         String id;
         try (RunningServer server = RunningServer.start(directory)) {
             BatchRequests batches = new BatchRequests(server);
-            JsonNode whole = batches.awaitEnd(batches.create(completions(ROWS, TOKENS)));
+            JsonNode whole = batches.awaitEnd(batches.create(completions(MANY, TOKENS)));
             undisturbed = texts(batches.lines(whole.path("output_file_id")));
-            assertThat(undisturbed).hasSize(ROWS);
-            id = batches.create(completions(ROWS, TOKENS));
+            assertThat(undisturbed).hasSize(MANY);
+            id = batches.create(completions(MANY, TOKENS));
             batches.awaitRows(id, 1);
         }
         Set<String> acknowledged = new HashSet<>();
         try (ServerProcess server = ServerProcess.start(directory, 0, 1)) {
             int before = completed(server, id);
             int now = before;
-            while (now == before && now < ROWS) {
+            while (now == before && now < MANY) {
                 Thread.sleep(2);
                 now = completed(server, id);
             }
-            acknowledged.add(now + " of " + ROWS);
+            acknowledged.add(now + " of " + MANY);
         }
         int written = lines(id);
         assertThat(written)
@@ -81,7 +84,7 @@ class BatchRestartIT {
             BatchRequests batches = new BatchRequests(server);
             JsonNode batch = batches.awaitEnd(id);
             assertThat(batch.path("status").asText()).isEqualTo("completed");
-            assertThat(batch.path("request_counts").path("completed").asInt()).isEqualTo(ROWS);
+            assertThat(batch.path("request_counts").path("completed").asInt()).isEqualTo(MANY);
             assertThat(texts(batches.lines(batch.path("output_file_id")))).isEqualTo(undisturbed);
             assertThat(directory.resolve("data/batches")).isEmptyDirectory();
             assertThat(lines(id)).isZero();

@@ -85,6 +85,12 @@ class ConsoleIT {
         browser.errors();
     }
 
+    /** What a chart says to those who cannot see it. */
+    private static String description(String label) {
+        return (String) browser.evaluate("document.getElementById(document.querySelector(\"[aria-label^='" + label
+                + "']\").getAttribute('aria-describedby')).textContent");
+    }
+
     private static void view(String name) {
         browser.control(name).click();
         browser.find("nav a[aria-current]");
@@ -113,6 +119,12 @@ class ConsoleIT {
                 .contains("answers", "prompts", "training");
         Thread.sleep(4500);
         browser.screenshot("overview");
+        assertThat(description("Tokens per second"))
+                .matches("Now: answers [\\d.e+-]+, prompts [\\d.e+-]+, training [\\d.e+-]+\\.");
+        assertThat(description("Time per output token")).endsWith("target 50 ms.");
+        assertThat(browser.find("[aria-label='Time per output token'] .u-legend")
+                        .getText())
+                .contains("50 ms");
         assertThat(browser.errors()).isEmpty();
     }
 
@@ -123,6 +135,7 @@ class ConsoleIT {
         browser.find("[aria-label='Loss by step'] canvas");
         browser.text("The job has succeeded");
         browser.screenshot("job");
+        assertThat(description("Loss by step")).matches("Up to step 8: training [\\d.]+, validation [\\d.]+\\.");
         browser.control("← All jobs").click();
         browser.text("Fine-tuning jobs");
         assertThat(browser.all("main tbody tr")).hasSizeGreaterThanOrEqualTo(2);
@@ -148,6 +161,7 @@ class ConsoleIT {
         view("Adapters");
         browser.text("first");
         browser.control("Merge…").click();
+        browser.find("dialog input[name=ids]");
         List<WebElement> boxes = browser.all("dialog input[name=ids]");
         boxes.get(0).click();
         boxes.get(1).click();

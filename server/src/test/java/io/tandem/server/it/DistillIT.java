@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Files that are distilled, end to end. The model runs in float32 and windows have one size. */
 @Timeout(180)
@@ -183,5 +184,22 @@ class DistillIT {
         assertThat(JsonBody.MAPPER.readTree(answer.body()).at("/error/param").asText())
                 .as(answer.body())
                 .isEqualTo(field);
+    }
+
+    /** Where OpenAI's older requests have them. */
+    @ParameterizedTest
+    @ValueSource(strings = {"\"mask_history\":true", "\"peft\":\"alora\",\"invocation_tokens\":[1]"})
+    void hyperparametersBesideTheMethodAreRefusedToo(String settings) throws Exception {
+        String file = server.upload("train.jsonl", chats(8));
+        String method = body(file, "\"examples\":4,\"texts\":\"written\"");
+        HttpResponse<String> answer =
+                server.post(JOBS, method.replaceFirst("}$", ",\"hyperparameters\":{" + settings + "}}"));
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
+        assertThat(settings)
+                .contains(JsonBody.MAPPER
+                        .readTree(answer.body())
+                        .at("/error/param")
+                        .asText()
+                        .replace("hyperparameters.", "\""));
     }
 }

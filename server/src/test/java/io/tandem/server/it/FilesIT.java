@@ -133,7 +133,8 @@ class FilesIT {
         Path adapter = directory.resolve("import/a");
         if (!Files.exists(adapter)) {
             TinyModel model = TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3);
-            PeftFormat.write(adapter, TinyAdapters.random(model.config(), LoraConfig.allLinears(), 2, 1));
+            PeftFormat.write(
+                    adapter, TinyAdapters.random(model.config(), LoraConfig.allLinears(), 2, 1), model.config());
         }
         return server.post("/v1/load_lora_adapter", "{\"lora_name\":\"a\",\"lora_path\":\"a\"}");
     }

@@ -149,7 +149,8 @@ class JobIT {
     private void load(String name, long seed) throws Exception {
         PeftFormat.write(
                 directory.resolve("import/" + name + seed),
-                TinyAdapters.mixedRanks(MODEL.config(), LoraConfig.allLinears(), 8, seed));
+                TinyAdapters.mixedRanks(MODEL.config(), LoraConfig.allLinears(), 8, seed),
+                MODEL.config());
         String body = "{\"lora_name\":\"" + name + "\",\"lora_path\":\"" + name + seed + "\",\"load_inplace\":true}";
         assertThat(server.post("/v1/load_lora_adapter", body).statusCode()).isEqualTo(200);
     }

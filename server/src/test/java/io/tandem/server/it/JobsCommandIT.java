@@ -346,6 +346,20 @@ class JobsCommandIT {
                 .contains(wrong + " has 1 wrong line");
     }
 
+    /** A row stays a row, however long the message; the whole of it is where one job is shown. */
+    @Test
+    void aLongMessageIsClippedInTheList() throws Exception {
+        String file = file("long.jsonl", "nonsense\n".repeat(9));
+        String failed = run(new FinetuneCommand(), file, "--name", "x").text();
+        String id = failed.substring(failed.indexOf("ftjob-")).split("\\W\\W", 2)[0];
+        assertThat(run(new JobsCommand(), "list").text().lines())
+                .filteredOn(line -> line.startsWith(id))
+                .singleElement()
+                .satisfies(
+                        line -> assertThat(line).contains("has 9 wrong lines").endsWith("…"));
+        assertThat(run(new JobsCommand(), "get", id).text()).contains("line 9: is not valid JSON");
+    }
+
     @Test
     void mistakesSayWhatToDo() throws Exception {
         assertThat(run(new JobsCommand(), "cancel", "ftjob-nope").status()).isNotZero();

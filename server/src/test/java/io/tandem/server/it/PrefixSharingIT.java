@@ -114,7 +114,8 @@ class PrefixSharingIT {
         for (int i = 0; i < 2; i++) {
             PeftFormat.write(
                     directory.resolve("import/a" + i),
-                    TinyAdapters.mixedRanks(MODEL.config(), LoraConfig.allLinears(), 8, i));
+                    TinyAdapters.mixedRanks(MODEL.config(), LoraConfig.allLinears(), 8, i),
+                    MODEL.config());
             server.post("/v1/load_lora_adapter", "{\"lora_name\":\"a" + i + "\",\"lora_path\":\"a" + i + "\"}");
         }
         CompletableFuture<JsonNode> other = CompletableFuture.supplyAsync(() -> {

@@ -98,14 +98,21 @@ class QuantizedBaseIT {
 
     @Test
     void aCheckpointIsNoAdapter() throws Exception {
+        assertThat(refused(3)).contains("is a checkpoint of training over quantized weights (L4Q)");
+        // It would be examined in a time that grows with the square of its rank.
+        assertThat(refused(2000)).contains("it has rank 2000, at most 16 is possible (kernels.max-rank)");
+        assertThat(bases.text()).as("the engine runs").isNotEmpty();
+    }
+
+    private String refused(int rank) throws Exception {
         PeftFormat.write(
                 directory.resolve("import/q"),
-                TinyAdapters.quantized(TinyModel.of(TinyModel.Variant.LLAMA, 1).config(), 3, 4, 4, 1));
+                TinyAdapters.quantized(TinyModel.of(TinyModel.Variant.LLAMA, 1).config(), rank, 4, 4, 1),
+                TinyModel.of(TinyModel.Variant.LLAMA, 1).config());
         HttpResponse<String> refused =
                 server.post("/v1/load_lora_adapter", "{\"lora_name\":\"q\",\"lora_path\":\"q\"}");
-        assertThat(refused.statusCode()).isEqualTo(400);
-        assertThat(refused.body()).contains("is a checkpoint of training over quantized weights (L4Q)");
-        assertThat(bases.text()).as("the engine runs").isNotEmpty();
+        assertThat(refused.statusCode()).as(refused.body()).isEqualTo(400);
+        return refused.body();
     }
 
     @Test

@@ -313,6 +313,16 @@ class RefusalIT {
         }
     }
 
+    /** What curl sends with {@code -F file=NAME}, where the at sign is forgotten. */
+    @Test
+    void aNameInPlaceOfAFileIsToldFromOne() throws Exception {
+        String body = "--X\r\n" + PURPOSE + "\r\n--X\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n"
+                + "train.jsonl\r\n--X--\r\n";
+        JsonNode error = refused(RawHttp.post(server.port(), "/v1/files", body, FORM), 400);
+        assertThat(error.path("param").asText()).isEqualTo("file");
+        assertThat(error.path("message").asText()).contains("-F file=@NAME");
+    }
+
     @Test
     void partsAreCounted() throws Exception {
         String parts = String.join(

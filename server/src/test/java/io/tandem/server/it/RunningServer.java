@@ -10,6 +10,7 @@ import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.peft.PeftFormat;
+import io.tandem.kernels.family.ModelConfigReader;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.testing.TinyModel;
@@ -61,20 +62,22 @@ final class RunningServer implements AutoCloseable {
     private static final Speculation SPECULATION = new Speculation(Drafts.PROMPT_LOOKUP, 8);
 
     private final Path directory;
+    private final Path model;
     private final Application application;
     private final Optional<String> key;
     private final HttpClient client = HttpClient.newHttpClient();
     private Contract contract;
 
-    private RunningServer(Path directory, Application application, Optional<String> key) {
+    private RunningServer(Path directory, Path model, Application application, Optional<String> key) {
         this.directory = directory;
+        this.model = model;
         this.application = application;
         this.key = key;
     }
 
     /** The same server as somebody with a key sees it. */
     RunningServer as(String otherKey) {
-        return new RunningServer(directory, application, Optional.of(otherKey));
+        return new RunningServer(directory, model, application, Optional.of(otherKey));
     }
 
     /** What tests set; the rest is the same for all. */
@@ -230,12 +233,17 @@ final class RunningServer implements AutoCloseable {
                         .withFullModules(2)
                         .withTeacher(settings.teacher));
         return new RunningServer(
-                directory, Application.start(config, settings.environment, LoadProgress.NONE), Optional.empty());
+                directory, model, Application.start(config, settings.environment, LoadProgress.NONE), Optional.empty());
     }
 
     /** That {@link #as} has. */
     String key() {
         return key.orElseThrow();
+    }
+
+    /** The base model. */
+    ModelConfig model() {
+        return ModelConfigReader.read(model);
     }
 
     String url() {

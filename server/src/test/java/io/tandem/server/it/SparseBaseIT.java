@@ -133,7 +133,7 @@ class SparseBaseIT {
 
     @Test
     void aCheckpointIsNoAdapter() throws Exception {
-        PeftFormat.write(directory.resolve("import/s"), TinyAdapters.sparse(MODEL, 3, 0.5, 1));
+        PeftFormat.write(directory.resolve("import/s"), TinyAdapters.sparse(MODEL, 3, 0.5, 1), MODEL);
         HttpResponse<String> refused =
                 server.post("/v1/load_lora_adapter", "{\"lora_name\":\"s\",\"lora_path\":\"s\"}");
         assertThat(refused.statusCode()).isEqualTo(400);

@@ -45,7 +45,8 @@ class SpeculationIT {
         for (RunningServer server : List.of(with, without)) {
             PeftFormat.write(
                     (server == with ? first : second).resolve("import/a"),
-                    TinyAdapters.mixedRanks(MODEL.config(), LoraConfig.allLinears(), 8, 1));
+                    TinyAdapters.mixedRanks(MODEL.config(), LoraConfig.allLinears(), 8, 1),
+                    MODEL.config());
             server.post("/v1/load_lora_adapter", "{\"lora_name\":\"a\",\"lora_path\":\"a\"}");
         }
     }

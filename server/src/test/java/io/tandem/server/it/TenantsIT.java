@@ -1,10 +1,12 @@
 package io.tandem.server.it;
 
+import static io.tandem.server.it.BatchRequests.completions;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.server.client.TenantsCommand;
 import io.tandem.server.storage.StoredData;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.http.HttpResponse;
@@ -14,6 +16,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -271,6 +274,68 @@ class TenantsIT {
                 .isEqualTo(200);
     }
 
+    /** Rows of any size leave three quarters of the answers, and the larger ones come to their turn. */
+    @Test
+    void aBatchLeavesItsOwnTenantsRequestsRoom() throws Exception {
+        RunningServer caller = limited("patient", "{\"concurrent_sequences\":8}");
+        BatchRequests batches = new BatchRequests(caller);
+        String two = completions(40, 24).replace("\"prompt\":\"the same\"", "\"prompt\":[\"the\",\"same\"]");
+        String id = batches.create(two + completions(40, 24).replace("row-", "one-"));
+        batches.awaitRows(id, 1);
+        String six = COMPLETION.replace("1}", "4,\"n\":6}");
+        int answered = 0;
+        while (batches.get(id).path("status").asText().equals("in_progress")) {
+            HttpResponse<String> answer = caller.post("/v1/completions", six);
+            assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+            answered++;
+        }
+        assertThat(answered).isPositive();
+        JsonNode batch = batches.awaitEnd(id);
+        assertThat(batch.at("/request_counts/completed").asInt())
+                .as(batch.toString())
+                .isEqualTo(80);
+        // More than the quarter runs alone.
+        String eight = completions(2, 2).replace("\"max_tokens\"", "\"n\":8,\"max_tokens\"");
+        assertThat(batches.awaitEnd(batches.create(eight))
+                        .at("/request_counts/completed")
+                        .asInt())
+                .isEqualTo(2);
+    }
+
+    @Test
+    void whatComesAtOnceKeepsToAQuotaToo() throws Exception {
+        RunningServer caller = limited("hasty", "{\"file_bytes\":1000000,\"adapters\":2}");
+        String large = "{\"text\":\"" + "x".repeat(600_000) + "\"}";
+        List<CompletableFuture<Integer>> uploads = new ArrayList<>();
+        for (int i = 0; i < 12; i++) {
+            uploads.add(CompletableFuture.supplyAsync(() -> {
+                try {
+                    return caller.tryUpload("a.jsonl", large).statusCode();
+                } catch (IOException | InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+            }));
+        }
+        assertThat(uploads.stream().map(CompletableFuture::join)).containsOnlyOnce(200);
+        String file = caller.upload("b.jsonl", "{\"text\":\"abcdef\"}\n".repeat(200));
+        String job = NO_JOB.replace("file-1\"", file + "\",\"hyperparameters\":{\"n_epochs\":50,\"batch_size\":1}");
+        List<String> jobs = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+            jobs.add(caller.json(caller.post("/v1/fine_tuning/jobs", job))
+                    .path("id")
+                    .asText());
+        }
+        HttpResponse<String> third = caller.post("/v1/fine_tuning/jobs", job);
+        assertThat(third.statusCode()).as(third.body()).isEqualTo(429);
+        assertThat(third.body()).contains("insufficient_quota");
+        for (String id : jobs) {
+            assertThat(caller.post("/v1/fine_tuning/jobs/" + id + "/cancel", "{}")
+                            .statusCode())
+                    .isEqualTo(200);
+        }
+        assertThat(caller.post("/v1/fine_tuning/jobs", job).statusCode()).isEqualTo(200);
+    }
+
     @Test
     void usageIsCountedByTenantModelAndDay() throws Exception {
         String tenant = tenant("counted");
@@ -350,7 +415,7 @@ class TenantsIT {
         while (!caller.json(caller.get(path)).path("status").asText().equals("paused")) {
             Thread.sleep(20);
         }
-        assertThat(caller.get(path + "/events").body()).contains("as its quota allows");
+        assertThat(caller.get(path + "/events?limit=100").body()).contains("as its quota allows");
         for (String more : List.of("/v1/fine_tuning/jobs", path + "/resume")) {
             HttpResponse<String> answer = caller.post(more, more.equals(path + "/resume") ? "{}" : job);
             assertThat(answer.statusCode()).as(answer.body()).isEqualTo(429);

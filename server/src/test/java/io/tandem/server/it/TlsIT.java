@@ -2,8 +2,11 @@ package io.tandem.server.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tandem.server.client.JobsCommand;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -16,6 +19,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
 
 /** A server with a certificate, which is replaced while it runs. */
 @Timeout(120)
@@ -59,6 +63,19 @@ class TlsIT {
             answer.append((char) next);
         }
         assertThat(answer.toString()).startsWith("HTTP/1.1 200 OK");
+    }
+
+    /** What {@code tandem jobs list} says. */
+    private static String jobs(String url) {
+        StringWriter text = new StringWriter();
+        new CommandLine(new JobsCommand())
+                .setErr(new PrintWriter(text))
+                .setExecutionExceptionHandler((failure, command, parsed) -> {
+                    command.getErr().println(failure.getMessage());
+                    return 1;
+                })
+                .execute("list", "--url", url);
+        return text.toString();
     }
 
     private String awaitName(ServeProcess server, SSLContext trust, String name) throws Exception {
@@ -115,6 +132,8 @@ class TlsIT {
                 assertThat(new String(plain.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1))
                         .doesNotContain("HTTP");
             }
+            assertThat(jobs("http://127.0.0.1:" + server.port())).contains("--url https://");
+            assertThat(jobs("https://127.0.0.1:" + server.port())).contains("certificate that Java does not trust");
             assertThat(silent.getInputStream().readAllBytes())
                     .as("a handshake has its time")
                     .isEmpty();

@@ -60,7 +60,8 @@ class WindowsFilesTest {
             adapters.saveManifest(ADAPTER, JsonBody.MAPPER.createObjectNode());
             PeftFormat.write(
                     data.uploads().resolve("adapter"),
-                    TinyAdapters.random(MODEL.config(), Set.of(TargetModule.Q_PROJ), 2, 1));
+                    TinyAdapters.random(MODEL.config(), Set.of(TargetModule.Q_PROJ), 2, 1),
+                    MODEL.config());
             ObjectNode job = JsonBody.MAPPER.createObjectNode().put("id", JOB);
             JobStore jobs = new JobStore(storage, data.jobs());
             jobs.create(job, new JobStore.Inputs(Set.of(file), List.of(), List.of()), files, adapters);

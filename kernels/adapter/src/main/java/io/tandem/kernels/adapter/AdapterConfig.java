@@ -29,6 +29,11 @@ public sealed interface AdapterConfig
         return Optional.empty();
     }
 
+    /** Whether its files have a place for modules in full, PEFT's {@code modules_to_save}. */
+    default boolean savesFullModules() {
+        return false;
+    }
+
     /** Those of the targets that a model has, in the order of the computation. */
     default List<TargetModule> modules(ModelConfig model) {
         return model.modules().stream().filter(targets()::contains).toList();

@@ -44,6 +44,11 @@ public record Ia3Config(Set<TargetModule> targets, Set<Integer> layers, String b
     }
 
     @Override
+    public boolean savesFullModules() {
+        return true;
+    }
+
+    @Override
     public int rank() {
         return 0;
     }

@@ -37,6 +37,11 @@ public record LoraConfig(
         this(rank, alpha, rankStabilized, targets, Set.of(), baseModel);
     }
 
+    @Override
+    public boolean savesFullModules() {
+        return true;
+    }
+
     /** All linears of a layer of Llama. */
     public static Set<TargetModule> allLinears() {
         return EnumSet.of(

@@ -463,7 +463,7 @@ abstract class FamilyProof {
     void adaptersAreReadAsTheyWereWritten() throws IOException {
         ModelConfig model = write();
         Adapter adapter = adapter(model, 4);
-        PeftFormat.write(directory.resolve("peft"), adapter);
+        PeftFormat.write(directory.resolve("peft"), adapter, model);
         assertThat(PeftFormat.read(directory.resolve("peft"), model, 8))
                 .usingRecursiveComparison()
                 .isEqualTo(adapter);

@@ -118,7 +118,10 @@ public record JobData(Dataset trainingSet, List<Example> training, List<Example>
     }
 
     public static ApiException missing(String field, String file) {
-        return ApiException.invalid(field, "'" + field + "': there is no file '" + file + "'.");
+        return ApiException.invalid(
+                field,
+                "'" + field + "': there is no file '" + file
+                        + "'; it has to be the 'id' of one that was uploaded with POST /v1/files.");
     }
 
     /** @param controls by the labels that the examples name */

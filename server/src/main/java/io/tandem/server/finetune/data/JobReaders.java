@@ -15,7 +15,6 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -28,7 +27,7 @@ import org.slf4j.LoggerFactory;
  * thread, which ends it at its next piece of the file or its next answer.
  */
 public final class JobReaders implements AutoCloseable {
-    /** Longest that reading the files of a job may take. */
+    /** Longest that reading the files of a job may take, once their storage is there. */
     private static final long JOB_SECONDS = 3600;
     /** Longest that a dry run may take. */
     private static final long DRY_RUN_SECONDS = 300;
@@ -68,12 +67,12 @@ public final class JobReaders implements AutoCloseable {
 
     /** Reads what a job needs, as soon as what keeps it is there. */
     public <T> CompletableFuture<T> read(Callable<T> reading) {
-        return start(jobs, OptionalLong.of(jobSeconds), () -> whenThere(reading));
+        return start(jobs, OptionalLong.of(jobSeconds), true, reading);
     }
 
     /** Does something that a storage which is away keeps from being done, until it is back. */
     public static <T> T whenThere(Callable<T> work) throws Exception {
-        while (true) {
+        for (int attempt = 1; ; attempt++) {
             try {
                 return work.call();
             } catch (IOException | RuntimeException e) {
@@ -81,7 +80,9 @@ public final class JobReaders implements AutoCloseable {
                 if (away.isEmpty()) {
                     throw e;
                 }
-                LOG.warn("a job waits: {}", away.get());
+                if (attempt == 1) {
+                    LOG.warn("a job waits: {}", away.get());
+                }
                 Thread.sleep(AWAY_MILLIS);
             }
         }
@@ -89,7 +90,7 @@ public final class JobReaders implements AutoCloseable {
 
     /** Makes the weights that a job starts with; for as long as that takes, as it grows with the model and says how far it is. */
     public <T> CompletableFuture<T> prepare(Callable<T> making) {
-        return start(weights, OptionalLong.empty(), making);
+        return start(weights, OptionalLong.empty(), false, making);
     }
 
     /**
@@ -99,7 +100,7 @@ public final class JobReaders implements AutoCloseable {
      */
     public <T> CompletableFuture<T> write(Callable<T> work) {
         writing.incrementAndGet();
-        CompletableFuture<T> written = start(writers, OptionalLong.empty(), () -> whenThere(work));
+        CompletableFuture<T> written = start(writers, OptionalLong.empty(), true, work);
         var unused = written.whenComplete((result, failure) -> writing.decrementAndGet());
         return written;
     }
@@ -111,12 +112,18 @@ public final class JobReaders implements AutoCloseable {
 
     /** Reads what a dry run needs; fails with an {@link ApiException} if too many wait. */
     public <T> CompletableFuture<T> dryRun(Callable<T> reading) {
-        return start(dryRuns, OptionalLong.of(dryRunSeconds), reading);
+        return start(dryRuns, OptionalLong.of(dryRunSeconds), false, reading);
     }
 
-    /** Fails with a {@link RejectedExecutionException} if the server stops meanwhile. */
-    private static <T> CompletableFuture<T> start(ExecutorService pool, OptionalLong seconds, Callable<T> work) {
-        Reading<T> reading = new Reading<>(pool, seconds, work);
+    /**
+     * Fails with a {@link RejectedExecutionException} if the server stops meanwhile.
+     *
+     * @param seconds longest that the work may take, or each attempt of work that waits
+     * @param waits for a storage that is away
+     */
+    private static <T> CompletableFuture<T> start(
+            ExecutorService pool, OptionalLong seconds, boolean waits, Callable<T> work) {
+        Reading<T> reading = new Reading<>(pool, seconds, waits, work);
         try {
             reading.task = pool.submit(reading);
         } catch (RejectedExecutionException e) {
@@ -133,21 +140,23 @@ public final class JobReaders implements AutoCloseable {
     private static final class Reading<T> extends CompletableFuture<T> implements Runnable {
         private final ExecutorService pool;
         private final OptionalLong seconds;
+        /** For a storage that is away. */
+        private final boolean waits;
+
         private final Callable<T> work;
         private volatile @Nullable Future<?> task;
 
-        Reading(ExecutorService pool, OptionalLong seconds, Callable<T> work) {
+        Reading(ExecutorService pool, OptionalLong seconds, boolean waits, Callable<T> work) {
             this.pool = pool;
             this.seconds = seconds;
+            this.waits = waits;
             this.work = work;
         }
 
         @Override
         public void run() {
-            // What waits for its turn does not take long by itself.
-            seconds.ifPresent(limit -> orTimeout(limit, TimeUnit.SECONDS));
             try {
-                complete(work.call());
+                complete(waits ? whenThere(this::attempt) : attempt());
             } catch (Exception | Error e) {
                 completeExceptionally(pool.isShutdown() ? new RejectedExecutionException(e) : e);
             }
@@ -160,18 +169,31 @@ public final class JobReaders implements AutoCloseable {
             return cancelled;
         }
 
-        @Override
-        public boolean completeExceptionally(Throwable failure) {
-            if (!(failure instanceof TimeoutException)) {
-                return super.completeExceptionally(failure);
+        /** What waits for its turn, or for a storage, does not take long by itself. */
+        private T attempt() throws Exception {
+            CompletableFuture<Void> end = new CompletableFuture<>();
+            if (seconds.isPresent()) {
+                var unused = end.orTimeout(seconds.getAsLong(), TimeUnit.SECONDS)
+                        .whenComplete((nothing, late) -> {
+                            if (late != null) {
+                                tooLate(seconds.getAsLong());
+                            }
+                        });
             }
-            boolean late = super.completeExceptionally(ApiException.invalid(
+            try {
+                return work.call();
+            } finally {
+                end.complete(null);
+            }
+        }
+
+        private void tooLate(long limit) {
+            completeExceptionally(ApiException.invalid(
                     "training_file",
-                    "Reading the files took more than " + seconds.orElseThrow()
+                    "Reading the files took more than " + limit
                             + " seconds. Split them, or shorten their chats: each"
                             + " answer is rendered with everything before it."));
             interrupt();
-            return late;
         }
 
         private void interrupt() {

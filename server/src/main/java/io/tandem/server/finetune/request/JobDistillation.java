@@ -40,20 +40,20 @@ public record JobDistillation(Wanted wanted, int examinations, boolean written) 
     private static final int USUAL_EXAMINATIONS = 8;
     private static final int MOST_EXAMINATIONS = 32;
 
-    /** @throws io.tandem.server.api.ApiException naming the field that is wrong */
-    static JobDistillation parse(JsonBody method) {
+    /**
+     * @param hyper of the job, wherever the request has them
+     * @throws io.tandem.server.api.ApiException naming the field that is wrong
+     */
+    static JobDistillation parse(JsonBody method, JsonBody hyper) {
         JsonBody settings = method.optionalObject(TYPE).orElseThrow(() -> method.invalid(TYPE, "is required."));
         int examples = settings.optionalInt(EXAMPLES, 1, DistilledFile.MOST_EXAMPLES)
                 .orElseThrow(() -> settings.invalid(EXAMPLES, "is required: it is how many are kept."));
-        settings.optionalObject("hyperparameters")
-                .filter(hyper -> hyper.find("early_stopping_patience") != null)
-                .ifPresent(hyper -> {
-                    throw hyper.invalid(
-                            "early_stopping_patience", "cannot be given: losses are measured over the whole job.");
-                });
+        if (hyper.find("early_stopping_patience") != null) {
+            throw hyper.invalid("early_stopping_patience", "cannot be given: losses are measured over the whole job.");
+        }
         boolean written = written(settings);
         if (written) {
-            requireWritable(settings, examples);
+            requireWritable(settings, hyper, examples);
         }
         OptionalInt examinations = settings.optionalInt(EXAMINATIONS, 1, MOST_EXAMINATIONS);
         return new JobDistillation(
@@ -75,7 +75,7 @@ public record JobDistillation(Wanted wanted, int examinations, boolean written) 
         return texts.equals(WRITTEN);
     }
 
-    private static void requireWritable(JsonBody settings, int examples) {
+    private static void requireWritable(JsonBody settings, JsonBody hyper, int examples) {
         if (examples > WrittenFile.MOST_EXAMPLES) {
             throw settings.invalid(
                     EXAMPLES, "must be at most " + WrittenFile.MOST_EXAMPLES + " if the examples are written.");
@@ -84,17 +84,15 @@ public record JobDistillation(Wanted wanted, int examinations, boolean written) 
             throw settings.invalid(
                     EXAMINATIONS, "cannot be given: examples that are written are measured when the job has learned.");
         }
-        settings.optionalObject("hyperparameters").ifPresent(hyper -> {
-            if (hyper.optionalBoolean("mask_history", false)) {
-                throw hyper.invalid(
-                        "mask_history", "cannot be true: whole chats are learned, so that they can be written.");
-            }
-            if (hyper.find("invocation_tokens") != null) {
-                throw hyper.invalid(
-                        "invocation_tokens",
-                        "cannot be given: what users say comes before the adapter acts, so it cannot write it.");
-            }
-        });
+        if (hyper.optionalBoolean("mask_history", false)) {
+            throw hyper.invalid(
+                    "mask_history", "cannot be true: whole chats are learned, so that they can be written.");
+        }
+        if (hyper.find("invocation_tokens") != null) {
+            throw hyper.invalid(
+                    "invocation_tokens",
+                    "cannot be given: what users say comes before the adapter acts, so it cannot write it.");
+        }
     }
 
     /** As a client sees it. */

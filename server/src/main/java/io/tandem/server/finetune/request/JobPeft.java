@@ -317,7 +317,7 @@ final class JobPeft {
             }
             targets.addAll(named);
         }
-        if (targets.isEmpty()) {
+        if (targets.isEmpty() || !value.isArray()) {
             throw unknownTarget(hyper);
         }
         return targets;

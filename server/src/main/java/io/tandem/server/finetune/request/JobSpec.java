@@ -179,8 +179,9 @@ public record JobSpec(
                         "peft", "makes a base model with '" + peft.name() + "', and distilling needs an adapter.");
             }
         }
-        Optional<JobDistillation> distillation =
-                distills ? body.optionalObject("method").map(JobDistillation::parse) : Optional.empty();
+        Optional<JobDistillation> distillation = distills
+                ? body.optionalObject("method").map(method -> JobDistillation.parse(method, hyper))
+                : Optional.empty();
         return new JobSpec(
                 model,
                 body.requiredString("training_file", 64),

@@ -115,8 +115,8 @@ public final class JobEnds {
                 throw e;
             }
             LOG.error("the results of job {} cannot be kept", JobObject.id(job), e);
-            if (e instanceof IOException) {
-                book.pauseUnwritten(job, end.what() + " could not be written: " + DiskFailure.reason(e));
+            if (e instanceof IOException || DiskFailure.hindrance(e).isPresent()) {
+                book.pauseUntilMended(job, end.what() + " could not be written: " + DiskFailure.reason(e));
             } else {
                 book.end(job, JobObject.FAILED, end.what() + " cannot be used: " + JobBook.why(e));
             }

@@ -7,6 +7,7 @@ import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.server.api.TenantId;
 import io.tandem.server.dataset.Dataset;
+import io.tandem.server.dataset.DatasetReader;
 import io.tandem.server.finetune.data.JobData;
 import io.tandem.server.finetune.data.TrainingSetup;
 import io.tandem.server.finetune.distill.Distillation.Wanted;
@@ -81,7 +82,8 @@ record JobDistilling(TrainingSetup setup, JobResults results, Function<TenantId,
         Author author =
                 new Author(setup.model(), writing.under(), results.learned(job, learned), JobObject.account(job));
         return WrittenFile.write(
-                new WrittenFile.Task(writing.wanted(), writing.seed(), writing.longestTokens()),
+                new WrittenFile.Task(
+                        writing.wanted(), writing.seed(), writing.longestTokens(), DatasetReader.MAX_TOKENS),
                 author,
                 new Files(job, results, progress),
                 sources.apply(JobObject.tenant(job)));

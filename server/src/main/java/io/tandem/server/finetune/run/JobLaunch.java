@@ -473,9 +473,14 @@ public final class JobLaunch {
         }
     }
 
-    /** Whatever it is, the other jobs go on and this one does not stay in its state for ever. */
+    /** The other jobs go on. This one fails for what is wrong with it, and pauses for what is wrong with the server. */
     private void fail(ObjectNode job, Throwable failure) {
-        if (failure instanceof ApiException || failure instanceof AdapterFormatException) {
+        Optional<IOException> hindrance = DiskFailure.hindrance(failure);
+        if (hindrance.isPresent()) {
+            LOG.error("the files of job {} cannot be read", JobObject.id(job), failure);
+            book.pauseUntilMended(
+                    job, "The job's files cannot be read for now: " + DiskFailure.reason(hindrance.get()));
+        } else if (failure instanceof ApiException || failure instanceof AdapterFormatException) {
             book.end(job, JobObject.FAILED, String.valueOf(failure.getMessage()));
         } else if (failure instanceof UnansweredException) {
             String what = "The examples could not be written: " + failure.getMessage();
@@ -486,7 +491,7 @@ public final class JobLaunch {
                     job,
                     JobObject.FAILED,
                     failure instanceof IOException disk
-                            ? "the job's files cannot be used: " + DiskFailure.reason(disk)
+                            ? "the job's files are missing or damaged: " + DiskFailure.reason(disk)
                             : "the job cannot be started; the server's log says why");
         }
     }

@@ -51,6 +51,10 @@ record JobNews(ObjectNode job, String subject, JobBook book, Executor thread) {
      * @param left what follows them, when the engine has let go of the job
      */
     void tellLast(News news, Runnable left) {
+        tellLast(news, left, 1);
+    }
+
+    private void tellLast(News news, Runnable left, int attempt) {
         thread.execute(() -> {
             try {
                 if (!JobObject.ended(job)) {
@@ -58,12 +62,14 @@ record JobNews(ObjectNode job, String subject, JobBook book, Executor thread) {
                 }
             } catch (IOException | RuntimeException e) {
                 if (DiskFailure.away(e).isPresent()) {
-                    LOG.warn(
-                            "the end of {} waits: {}",
-                            subject,
-                            DiskFailure.away(e).get());
+                    if (attempt == 1) {
+                        LOG.warn(
+                                "the end of {} waits: {}",
+                                subject,
+                                DiskFailure.away(e).get());
+                    }
                     CompletableFuture.delayedExecutor(AWAY_MILLIS, TimeUnit.MILLISECONDS, thread)
-                            .execute(() -> tellLast(news, left));
+                            .execute(() -> tellLast(news, left, attempt + 1));
                     return;
                 }
                 failed(e);

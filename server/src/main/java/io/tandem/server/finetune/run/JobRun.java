@@ -279,7 +279,7 @@ final class JobRun extends JobStay {
         if (results.hasCheckpoint(job, work.totalSteps())) {
             goOnAfterwards();
         } else {
-            book.pauseUnwritten(job, "The last checkpoint could not be written");
+            book.pauseUntilMended(job, "The last checkpoint could not be written");
         }
     }
 

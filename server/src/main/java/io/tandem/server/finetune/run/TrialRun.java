@@ -130,7 +130,7 @@ final class TrialRun extends JobStay {
 
     private void succeed(JobOutcome.Succeeded succeeded) throws IOException {
         if (!results.hasTrialCheckpoint(job, task.trial().number(), succeeded.step())) {
-            book.pauseUnwritten(job, task + " could not be written");
+            book.pauseUntilMended(job, task + " could not be written");
             return;
         }
         double loss = last.orElseThrow().loss();

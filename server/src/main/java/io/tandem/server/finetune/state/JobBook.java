@@ -34,6 +34,8 @@ public final class JobBook {
     private final Consumer<ObjectNode> afterEnd;
     private final Map<String, ObjectNode> objects = new LinkedHashMap<>();
     private final Map<String, ObjectNode> unsaved = new LinkedHashMap<>();
+    /** Whether the log says that some are unsaved. */
+    private boolean saidUnsaved;
 
     /** @param afterEnd called with a job whose end is on disk */
     public JobBook(JobStore store, Clock clock, Consumer<ObjectNode> afterEnd) {
@@ -115,11 +117,11 @@ public final class JobBook {
     }
 
     /**
-     * Pauses a job whose end could not be written: what it has learned is in its last checkpoint, so it can still end well.
+     * Pauses a job for the sake of a disk: what it has learned is in its last checkpoint, so it can still end well.
      *
-     * @param what could not be written, and why
+     * @param what could not be read or written, and why
      */
-    public void pauseUnwritten(ObjectNode job, String what) {
+    public void pauseUntilMended(ObjectNode job, String what) {
         pause(job, "error", what + ". The job is paused; resume it when that is mended.");
     }
 
@@ -195,6 +197,10 @@ public final class JobBook {
     /** Tries once more to write what the disk did not take. */
     public void saveAll() {
         unsaved.values().removeIf(this::saved);
+        if (saidUnsaved && unsaved.isEmpty()) {
+            saidUnsaved = false;
+            LOG.info("all jobs are written");
+        }
     }
 
     private boolean saved(ObjectNode job) {
@@ -202,7 +208,10 @@ public final class JobBook {
             store.save(job);
             return true;
         } catch (IOException e) {
-            LOG.error("job {} could not be written and will be tried again", JobObject.id(job), e);
+            if (!saidUnsaved) {
+                saidUnsaved = true;
+                LOG.error("job {} could not be written; it, and others like it, are tried again", JobObject.id(job), e);
+            }
             return false;
         }
     }

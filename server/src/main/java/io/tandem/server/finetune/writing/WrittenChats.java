@@ -8,10 +8,11 @@ import io.tandem.server.api.ChatMessage;
 import io.tandem.server.api.JsonBody;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,7 +27,7 @@ final class WrittenChats {
     private static final String MESSAGES = "messages";
 
     private final Log log;
-    private final SortedMap<Integer, Optional<List<ChatMessage>>> chats = new TreeMap<>();
+    private final Map<Integer, Optional<List<ChatMessage>>> chats = new HashMap<>();
 
     /** Lines that are kept as long as the job has not ended; the last ones may be lost in a crash. */
     interface Log {
@@ -81,9 +82,9 @@ final class WrittenChats {
         return chats.size();
     }
 
-    /** In the order of their numbers; empty are those that came to no end. */
-    List<Optional<List<ChatMessage>>> all() {
-        return List.copyOf(chats.values());
+    /** One that it has; empty if it came to no end. */
+    Optional<List<ChatMessage>> get(int number) {
+        return Objects.requireNonNull(chats.get(number), "not written");
     }
 
     /** As a line of a training file. */

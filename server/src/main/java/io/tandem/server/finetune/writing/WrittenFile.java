@@ -4,25 +4,18 @@ import io.tandem.scheduler.finetune.Trajectories;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
 import io.tandem.server.dataset.Dataset;
-import io.tandem.server.dataset.DatasetReader;
-import io.tandem.server.dataset.InvalidDataset;
+import io.tandem.server.dataset.GrowingDataset;
 import io.tandem.server.dataset.TextRules;
 import io.tandem.server.finetune.distill.Distillation.Wanted;
 import io.tandem.server.finetune.distill.DistilledFile;
 import io.tandem.server.finetune.distill.DistilledFile.Written;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.CancellationException;
 
@@ -51,8 +44,9 @@ public final class WrittenFile {
      *
      * @param seed of everything that is drawn
      * @param maxTokens of a chat; no written one need be longer than the file's longest
+     * @param mostTokens of all new chats together
      */
-    public record Task(Wanted wanted, long seed, int maxTokens) {
+    public record Task(Wanted wanted, long seed, int maxTokens, long mostTokens) {
         int candidates() {
             return WRITTEN_FOR_ONE * wanted.examples();
         }
@@ -97,29 +91,31 @@ public final class WrittenFile {
         try (InputStream in = job.training()) {
             original = Original.read(in);
         }
-        writeChats(inquiries, original.patterns());
-        List<List<ChatMessage>> usable = new ArrayList<>();
-        Written written = sort(original, usable);
+        NewChats found = new NewChats(
+                original,
+                new GrowingDataset(author.model(), author.maxTokens(), new TextRules(true, false), task.mostTokens()));
+        writeChats(inquiries, original.patterns(), found);
+        Written written = found.written();
         job.say(written.begun() + " examples are written: " + written.unfinished()
                 + " without an end or not to be learned, "
                 + written.verbatim() + " that ask what the training file asks, and " + written.repeated()
                 + " repetitions are left out.");
-        if (usable.isEmpty()) {
+        if (found.lines().isEmpty()) {
             throw ApiException.invalid(
                     "training_file",
                     "none of the " + written.begun() + " written examples is new; train longer, or give a larger file");
         }
         Path candidates = job.write(CANDIDATES, out -> {
-            for (List<ChatMessage> chat : usable) {
-                out.write(WrittenChats.json(chat).toString());
+            for (String line : found.lines()) {
+                out.write(line);
                 out.write('\n');
             }
         });
-        Dataset.Supervised set = read(candidates);
+        Dataset.Supervised set = found.dataset();
         Trajectories losses = new Likelihoods(author, inquiries)
                 .of(set.examples().stream().map(Dataset.Example::sequence).toList());
         return DistilledFile.write(
-                        task.wanted().atMost(usable.size()),
+                        task.wanted().atMost(found.lines().size()),
                         set,
                         losses,
                         task.seed(),
@@ -128,15 +124,30 @@ public final class WrittenFile {
                 .written(written);
     }
 
-    private void writeChats(Inquiries inquiries, List<List<ChatMessage>> patterns) throws InterruptedException {
+    /** Until all are written, or those that are new have no room in a file any more. */
+    private void writeChats(Inquiries inquiries, List<List<ChatMessage>> patterns, NewChats found)
+            throws IOException, InterruptedException {
         int all = task.candidates();
-        for (int number = 0; number < all; number++) {
+        for (int number = 0; number < all && !found.isFull(); number++) {
             if (!chats.has(number)) {
                 inquiries.awaitRoom();
                 begin(inquiries, patterns, number);
             }
+            look(found);
         }
         inquiries.awaitAll();
+        look(found);
+        if (found.isFull()) {
+            job.say("The first " + found.looked() + " of " + all
+                    + " examples fill a training file, so no more are written.");
+        }
+    }
+
+    /** In the order of their numbers, whichever are written first: what is found is the same whenever the job was interrupted. */
+    private void look(NewChats found) throws IOException {
+        while (!found.isFull() && chats.has(found.looked())) {
+            found.take(chats.get(found.looked()));
+        }
     }
 
     private void begin(Inquiries inquiries, List<List<ChatMessage>> patterns, int number) {
@@ -155,51 +166,6 @@ public final class WrittenFile {
         int part = Math.max(1, task.candidates() / PARTS_TOLD);
         if (chats.size() % part == 0 && chats.size() < task.candidates()) {
             job.say(chats.size() + " of " + task.candidates() + " examples are written.");
-        }
-    }
-
-    /** Finds those that are new. */
-    private Written sort(Original original, List<List<ChatMessage>> usable) throws IOException {
-        Set<ByteBuffer> seen = new HashSet<>();
-        int unfinished = 0;
-        int verbatim = 0;
-        int repeated = 0;
-        for (Optional<List<ChatMessage>> chat : chats.all()) {
-            Optional<ByteBuffer> asked = chat.map(Original::asked);
-            if (asked.isEmpty()) {
-                unfinished++;
-            } else if (original.asks(asked.get())) {
-                verbatim++;
-            } else if (seen.contains(asked.get())) {
-                repeated++;
-            } else if (canBeLearned(chat.get())) {
-                seen.add(asked.get());
-                usable.add(chat.get());
-            } else {
-                unfinished++;
-            }
-        }
-        return new Written(chats.size(), unfinished, verbatim, repeated);
-    }
-
-    /** The template may write it in another way, or in more tokens, than the model did. */
-    private boolean canBeLearned(List<ChatMessage> chat) throws IOException {
-        byte[] line = WrittenChats.json(chat).toString().getBytes(StandardCharsets.UTF_8);
-        return reader().read(new ByteArrayInputStream(line)) instanceof Dataset.Supervised;
-    }
-
-    private DatasetReader reader() {
-        return new DatasetReader(author.model(), author.maxTokens(), new TextRules(true, false), Set.of());
-    }
-
-    private Dataset.Supervised read(Path candidates) throws IOException {
-        try (InputStream in = Files.newInputStream(candidates)) {
-            DatasetReader.Result result = reader().read(in);
-            if (result instanceof InvalidDataset invalid) {
-                throw ApiException.invalid(
-                        "training_file", "what was written cannot be learned: " + String.join("; ", invalid.reasons()));
-            }
-            return (Dataset.Supervised) result;
         }
     }
 }

@@ -1,5 +1,6 @@
 package io.tandem.server.storage.blob;
 
+import io.tandem.server.storage.document.OutageLog;
 import io.tandem.server.storage.document.UnreachableException;
 import java.io.ByteArrayOutputStream;
 import java.io.EOFException;
@@ -79,6 +80,8 @@ final class Bucket implements AutoCloseable {
     /** When the next one tries whether it is back. */
     private final AtomicLong nextTry = new AtomicLong();
 
+    private final OutageLog outages = new OutageLog(LOG, "the object store");
+
     Bucket(S3Client client, S3Address address, Sizes sizes) {
         this.client = client;
         this.name = address.bucket();
@@ -132,11 +135,9 @@ final class Bucket implements AutoCloseable {
     }
 
     private void back() {
-        if (away || refusing) {
-            away = false;
-            refusing = false;
-            LOG.info("the object store answers again");
-        }
+        away = false;
+        refusing = false;
+        outages.answered();
     }
 
     private IOException failure(SdkException e) {
@@ -146,10 +147,8 @@ final class Bucket implements AutoCloseable {
         }
         if (!(e instanceof S3Exception answer)) {
             nextTry.set(System.nanoTime() + AWAY_NANOS);
-            if (!away) {
-                away = true;
-                LOG.warn("the object store does not answer: {}", e.getMessage());
-            }
+            away = true;
+            outages.failed("does not answer", e);
             return new UnreachableException(AWAY, e);
         }
         if (answer.statusCode() == 507 || FULL.contains(code(answer))) {
@@ -160,10 +159,8 @@ final class Bucket implements AutoCloseable {
                     "the object store never takes this (" + answer.statusCode() + " " + code(answer) + ")", e);
         }
         // Its operator's keys, bucket or machines: what waits for it can go on when they are right again.
-        if (!refusing) {
-            refusing = true;
-            LOG.warn("the object store refuses: {}", e.getMessage());
-        }
+        refusing = true;
+        outages.failed("refuses", e);
         return new UnreachableException(answer.statusCode() >= 500 ? AWAY : REFUSED, e);
     }
 

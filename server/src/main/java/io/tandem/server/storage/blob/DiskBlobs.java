@@ -91,7 +91,8 @@ public final class DiskBlobs implements Blobs {
     @Override
     public <T> T read(String key, Reading<T> reading) throws IOException {
         Path blob = path(key);
-        if (!Files.exists(blob)) {
+        // Others that cannot be looked at may be there.
+        if (Files.notExists(blob)) {
             throw new NoSuchFileException(key);
         }
         return reading.from(blob);

@@ -40,6 +40,16 @@ public interface Documents extends AutoCloseable {
      */
     int write(List<Change> changes) throws IOException;
 
+    /**
+     * The same for changes after which more can be deleted. They have room where others have none.
+     *
+     * @return how many documents were there to be deleted
+     * @throws UnreachableException if the database does not answer
+     */
+    default int writeDeletion(List<Change> changes) throws IOException {
+        return write(changes);
+    }
+
     /** Writes everything or nothing; the last changes may be lost in a crash, and never earlier ones without them. */
     void writeSoon(List<Change> changes) throws IOException;
 

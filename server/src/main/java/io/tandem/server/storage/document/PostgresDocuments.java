@@ -44,6 +44,8 @@ public final class PostgresDocuments extends SqlDocuments {
     /** When the next one tries whether it is back. */
     private final AtomicLong nextTry = new AtomicLong();
 
+    private final OutageLog outages = new OutageLog(LOG, "the database");
+
     private PostgresDocuments(HikariDataSource pool, PostgresOwner owner) {
         this.pool = pool;
         this.owner = owner;
@@ -209,10 +211,8 @@ public final class PostgresDocuments extends SqlDocuments {
     }
 
     private void back() {
-        if (away) {
-            away = false;
-            LOG.info("the database answers again");
-        }
+        away = false;
+        outages.answered();
     }
 
     private IOException failure(SQLException e, boolean committing) {
@@ -221,10 +221,8 @@ public final class PostgresDocuments extends SqlDocuments {
         }
         if (SqlFailure.isAway(e)) {
             nextTry.set(System.nanoTime() + AWAY_NANOS);
-            if (!away) {
-                away = true;
-                LOG.warn("the database does not answer: {}", e.getMessage());
-            }
+            away = true;
+            outages.failed("does not answer", e);
             return new UnreachableException(AWAY, e, committing);
         }
         return SqlFailure.isFull(e)

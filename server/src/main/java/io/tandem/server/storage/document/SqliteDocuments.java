@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.List;
 import org.sqlite.SQLiteConfig;
 import org.sqlite.SQLiteErrorCode;
 import org.sqlite.SQLiteException;
@@ -19,12 +20,17 @@ public final class SqliteDocuments extends SqlDocuments {
 
     private final Path file;
     private final Connection connection;
+    private final DiskReserve reserve;
     private boolean forcing = true;
+    /** Whether SQLite may be without the transaction that the driver takes for open. */
+    private boolean adrift;
+
     private boolean closed;
 
-    private SqliteDocuments(Path file, Connection connection) {
+    private SqliteDocuments(Path file, Connection connection, DiskReserve reserve) {
         this.file = file;
         this.connection = connection;
+        this.reserve = reserve;
     }
 
     /**
@@ -34,6 +40,11 @@ public final class SqliteDocuments extends SqlDocuments {
      * @throws IOException if it cannot be used
      */
     public static SqliteDocuments open(Path file, Path scratch) throws IOException {
+        return open(file, scratch, new DiskReserve(file.resolveSibling(file.getFileName() + ".reserve")));
+    }
+
+    /** @param reserve is taken, and given back when a deletion needs it */
+    static SqliteDocuments open(Path file, Path scratch, DiskReserve reserve) throws IOException {
         if (System.getProperty(LIBRARY) == null) {
             System.setProperty(LIBRARY, scratch.toString());
         }
@@ -48,7 +59,8 @@ public final class SqliteDocuments extends SqlDocuments {
             try {
                 connection.setAutoCommit(false);
                 Schema.migrate(connection, "sqlite");
-                return new SqliteDocuments(file, connection);
+                reserve.take();
+                return new SqliteDocuments(file, connection, reserve);
             } catch (SQLException | IOException e) {
                 connection.close();
                 throw e;
@@ -59,11 +71,29 @@ public final class SqliteDocuments extends SqlDocuments {
     }
 
     @Override
+    public synchronized int writeDeletion(List<Change> changes) throws IOException {
+        // What the last one took may be free again.
+        reserve.take();
+        try {
+            return write(changes);
+        } catch (IOException e) {
+            if (e.getCause() instanceof SQLException sql && isFull(sql) && reserve.giveBack()) {
+                return write(changes);
+            }
+            throw e;
+        }
+    }
+
+    @Override
     synchronized <T> T transaction(Kind kind, Work<T> work) throws IOException {
         if (closed) {
             throw new IOException("the database is closed");
         }
         try {
+            if (adrift) {
+                begin();
+                adrift = false;
+            }
             if (kind != Kind.READ) {
                 force(kind == Kind.WRITE);
             }
@@ -98,11 +128,28 @@ public final class SqliteDocuments extends SqlDocuments {
             connection.rollback();
         } catch (SQLException e) {
             failure.addSuppressed(e);
+            // On a full disk, for example, SQLite rolls back by itself, and what came next would not be one
+            // transaction.
+            adrift = true;
         }
     }
 
+    private void begin() throws SQLException {
+        try {
+            connection.rollback();
+        } catch (SQLException e) {
+            try (Statement statement = connection.createStatement()) {
+                statement.execute("BEGIN");
+            }
+        }
+    }
+
+    private static boolean isFull(SQLException e) {
+        return e instanceof SQLiteException sqlite && sqlite.getResultCode() == SQLiteErrorCode.SQLITE_FULL;
+    }
+
     static IOException failure(Path file, SQLException e) {
-        if (e instanceof SQLiteException sqlite && sqlite.getResultCode() == SQLiteErrorCode.SQLITE_FULL) {
+        if (isFull(e)) {
             return new IOException("No space left on device", e);
         }
         return new IOException("the database " + file.getFileName() + ": " + e.getMessage(), e);

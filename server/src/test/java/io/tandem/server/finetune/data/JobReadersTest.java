@@ -4,11 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.server.api.ApiException;
+import io.tandem.server.storage.document.UnreachableException;
+import java.io.IOException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -38,6 +41,22 @@ class JobReadersTest {
                     .hasMessageContaining("more than 1 seconds");
             interrupted.await();
             assertThat(readers.read(() -> "next").join()).isEqualTo("next");
+        }
+    }
+
+    /** An outage of a storage may take longer than any file. */
+    @Test
+    void whatWaitsForAStorageThatIsAwayDoesNotTakeTooLong() {
+        AtomicInteger attempts = new AtomicInteger();
+        try (JobReaders readers = new JobReaders(1, 1)) {
+            assertThat(readers.read(() -> {
+                                if (attempts.incrementAndGet() == 1) {
+                                    throw new UnreachableException("The storage is away", new IOException("refused"));
+                                }
+                                return "read";
+                            })
+                            .join())
+                    .isEqualTo("read");
         }
     }
 

@@ -314,6 +314,7 @@ class JobSpecTest {
                 "bottleneck_activation|`\"peft\":\"bottleneck\",\"bottleneck_activation\":\"tanh\"`",
                 "bottleneck_scaling|`\"peft\":\"bottleneck\",\"bottleneck_scaling\":0`",
                 "target_modules|`\"peft\":\"ia3\",\"target_modules\":[]`",
+                "target_modules|`\"target_modules\":{\"first\":\"q_proj\"}`",
                 "alpha|`\"peft\":\"svfit\",\"alpha\":2`",
                 "lora_plus_ratio|`\"peft\":\"svfit\",\"lora_plus_ratio\":4`",
                 "rank|`\"peft\":\"svfit\",\"rank\":0`",

@@ -20,6 +20,9 @@ import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.TokenSink;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.dataset.Dataset;
+import io.tandem.server.dataset.DatasetReader;
+import io.tandem.server.dataset.TextRules;
 import io.tandem.server.finetune.data.JobReaders;
 import io.tandem.server.finetune.distill.Distillation.Hardness;
 import io.tandem.server.finetune.distill.Distillation.Wanted;
@@ -39,6 +42,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
@@ -192,7 +196,12 @@ class WrittenFileTest {
     }
 
     private DistilledFile write(int examples) throws IOException {
-        WrittenFile.Task task = new WrittenFile.Task(new Wanted(examples, 1, 0.5, Hardness.AT_THE_END), SEED, 100);
+        return write(examples, DatasetReader.MAX_TOKENS);
+    }
+
+    private DistilledFile write(int examples, long mostTokens) throws IOException {
+        WrittenFile.Task task =
+                new WrittenFile.Task(new Wanted(examples, 1, 0.5, Hardness.AT_THE_END), SEED, 100, mostTokens);
         Author author = new Author(model, List.of(), learned, "somebody");
         WritingSource source = new WritingSource(engine, () -> atOnce, new AtomicLong());
         return WrittenFile.write(task, author, kept, source);
@@ -259,6 +268,40 @@ class WrittenFileTest {
         kept.lines.clear();
         write(10);
         assertThat(engine.most).isEqualTo(32);
+    }
+
+    /** Whatever is answered first, and whether the job was interrupted or not. */
+    @Test
+    void noMoreIsWrittenThanAFileMayHave() throws IOException {
+        DistilledFile all = write(10);
+        long tokens = tokens(CHAT);
+        kept.lines.clear();
+        kept.said.clear();
+        engine.asked.clear();
+        DistilledFile file = write(10, 3 * tokens - 1);
+        Written written = file.written().orElseThrow();
+        assertThat(written.usable()).isEqualTo(2).isEqualTo(file.of()).isEqualTo(file.kept());
+        assertThat(written.begun()).isLessThan(all.written().orElseThrow().begun());
+        assertThat(kept.lines).hasSizeLessThan(40);
+        assertThat(kept.said)
+                .contains("The first " + written.begun()
+                        + " of 40 examples fill a training file, so no more are written.");
+        List<String> lines = Files.readAllLines(file.examples());
+        kept.lines.subList(written.begun() / 2, kept.lines.size()).clear();
+        engine.holding = true;
+        atOnce = 32;
+        DistilledFile again = write(10, 3 * tokens - 1);
+        assertThat(again.written()).contains(written);
+        assertThat(Files.readAllLines(again.examples())).isEqualTo(lines);
+        // One more token, and the third has room.
+        assertThat(write(10, 3 * tokens).of()).isEqualTo(3);
+    }
+
+    private long tokens(String line) throws IOException {
+        InputStream file = new ByteArrayInputStream(line.getBytes(StandardCharsets.UTF_8));
+        return ((Dataset) new DatasetReader(model, 100, TextRules.DEFAULT, Set.of()).read(file))
+                .summary()
+                .tokens();
     }
 
     private static String chat(char letter) {

@@ -1,7 +1,11 @@
 package io.tandem.server.storage.blob;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.tandem.server.storage.NotStoredException;
@@ -19,6 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.slf4j.LoggerFactory;
 
 /** Answers that a sound store does not give, or what stands before it does. */
 class BucketTest {
@@ -106,6 +111,29 @@ class BucketTest {
         assertThatThrownBy(() -> blobs.put("a/1", file -> Files.writeString(file, "text")))
                 .isInstanceOf(never ? NotStoredException.class : UnreachableException.class)
                 .hasMessageContaining(never ? code : "does not take the server's requests");
+    }
+
+    @Test
+    void theLogDoesNotGrowWithEachTryOfAStoreThatRefusesSome() throws IOException {
+        Logger logger = (Logger) LoggerFactory.getLogger(Bucket.class);
+        ListAppender<ILoggingEvent> log = new ListAppender<>();
+        log.start();
+        logger.addAppender(log);
+        try {
+            answer = error(403, "AccessDenied");
+            for (int i = 0; i < 10; i++) {
+                assertThatThrownBy(this::read).isInstanceOf(UnreachableException.class);
+                assertThat(blobs.list("a/")).isEmpty();
+            }
+        } finally {
+            logger.detachAppender(log);
+        }
+        assertThat(log.list)
+                .extracting(ILoggingEvent::getFormattedMessage)
+                .satisfiesExactly(
+                        refuses -> assertThat(refuses).startsWith("the object store refuses: "),
+                        answers -> assertThat(answers).isEqualTo("the object store answers again"),
+                        unsteady -> assertThat(unsteady).startsWith("the object store refuses again: "));
     }
 
     @Test

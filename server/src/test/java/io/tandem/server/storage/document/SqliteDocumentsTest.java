@@ -3,9 +3,12 @@ package io.tandem.server.storage.document;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.storage.document.Change.Append;
+import io.tandem.server.storage.document.Change.Delete;
 import io.tandem.server.storage.document.Change.Put;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -83,6 +86,67 @@ class SqliteDocumentsTest extends DocumentsTest {
         }
         assertThat(repaired).as("damage that shows").isGreaterThan(3);
         documents = SqliteDocuments.open(directory.resolve("other.db"), directory);
+    }
+
+    /** SQLite then ends the transaction by itself, unlike other failures. */
+    @Test
+    void aFullDiskLosesOnlyWhatItDoesNotTake() throws IOException {
+        documents.write(List.of(new Put("c", "before", json("x"))));
+        limitPages(8);
+        ObjectNode large = json("x".repeat(100_000));
+        for (int i = 0; i < 3; i++) {
+            assertThatThrownBy(
+                            () -> documents.write(List.of(new Put("c", "a", json("x")), new Put("c", "large", large))))
+                    .isInstanceOf(IOException.class)
+                    .hasMessage("No space left on device");
+            assertThat(documents.ids("c", "")).containsExactly("before");
+        }
+        assertThatThrownBy(() -> documents.writeSoon(List.of(new Append("log", large.toString()))))
+                .hasMessage("No space left on device");
+        limitPages(1000);
+        documents.write(List.of(new Put("c", "a", json("x")), new Put("c", "large", large)));
+        documents.writeSoon(List.of(new Append("log", "a")));
+        documents.close();
+        documents = open();
+        assertThat(documents.ids("c", "")).containsExactly("a", "before", "large");
+        assertThat(documents.newest("log", Long.MAX_VALUE, 10)).hasSize(1);
+    }
+
+    /** The room of the reserve is pages that the database may take from then on. */
+    @Test
+    void aDeletionOnAFullDiskTakesTheReserve() throws IOException {
+        documents.close();
+        Path reserve = directory.resolve("reserve");
+        documents = SqliteDocuments.open(file(), directory, new DiskReserve(reserve) {
+            @Override
+            boolean giveBack() {
+                try {
+                    limitPages(1000);
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+                return super.giveBack();
+            }
+        });
+        documents.write(List.of(new Put("c", "a", json("x")), new Put("c", "b", json("x"))));
+        limitPages(8);
+        Put note = new Put("garbage", "a", json("x".repeat(100_000)));
+        assertThatThrownBy(() -> documents.write(List.of(new Delete("c", "a"), note)))
+                .hasMessage("No space left on device");
+        assertThat(reserve).exists();
+        assertThat(documents.writeDeletion(List.of(new Delete("c", "a"), note))).isEqualTo(1);
+        assertThat(reserve).doesNotExist();
+        assertThat(documents.ids("c", "")).containsExactly("b");
+        assertThat(documents.writeDeletion(List.of(new Delete("c", "b")))).isEqualTo(1);
+        assertThat(reserve).as("taken again").hasSize(DiskReserve.BYTES);
+    }
+
+    private void limitPages(int pages) throws IOException {
+        ((SqliteDocuments) documents).transaction(SqlDocuments.Kind.READ, connection -> {
+            try (Statement pragma = connection.createStatement()) {
+                return pragma.execute("PRAGMA max_page_count = " + pages);
+            }
+        });
     }
 
     /** Tenants may have been among what is lost, so the place that they leave is not a free one. */

@@ -2,10 +2,8 @@ package io.tandem.kernels.adapter.peft;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.Parameter;
-import io.tandem.kernels.adapter.QuantizedConfig;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.weights.JsonFields;
 import io.tandem.kernels.weights.SafetensorsFile;
@@ -124,15 +122,11 @@ final class FullFiles {
         return full;
     }
 
-    /** @throws IllegalArgumentException if the adapter has some beside what PEFT has none with */
+    /** @throws IllegalArgumentException if the adapter has some, and its files have no place for them */
     static void requireSavable(Adapter adapter) {
-        boolean alone = adapter.prefix().isPresent()
-                || adapter.invocation().isPresent()
-                || adapter.config() instanceof BottleneckConfig
-                || adapter.config() instanceof QuantizedConfig;
-        if (alone && !adapter.full().isEmpty()) {
+        if (!adapter.full().isEmpty() && !adapter.config().savesFullModules()) {
             throw new IllegalArgumentException("an adapter cannot be saved that has modules in full beside virtual"
-                    + " tokens, an invocation, bottlenecks or quantized weights");
+                    + " tokens, an invocation, bottlenecks, or quantized or sparse weights");
         }
     }
 

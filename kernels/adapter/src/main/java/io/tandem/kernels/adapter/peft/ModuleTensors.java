@@ -30,6 +30,20 @@ final class ModuleTensors {
     }
 
     /**
+     * The rank of all modules.
+     *
+     * @throws ModelFormatException if it is none, or larger than is possible
+     */
+    static int rank(JsonFields json, int maxRank) {
+        int rank = json.integer("r", 1, Integer.MAX_VALUE);
+        if (rank > maxRank) {
+            throw new ModelFormatException(
+                    "it has rank " + rank + ", at most " + maxRank + " is possible (kernels.max-rank)");
+        }
+        return rank;
+    }
+
+    /**
      * What each linear of which there is a tensor becomes.
      *
      * @param first the parameter by which it is known

@@ -34,11 +34,12 @@ public final class PeftFormat {
      * directory holds no adapter or a complete one; to replace an adapter that others may be reading, write to a new
      * directory and rename that.
      *
+     * @param model the base model that the adapter fits
      * @throws IOException if a file cannot be written
      * @throws IllegalArgumentException if the adapter changes no module, or changes some in a form that the layout cannot hold
      *     beside the others
      */
-    public static void write(Path directory, Adapter adapter) throws IOException {
-        new PeftWriter(adapter).write(directory);
+    public static void write(Path directory, Adapter adapter, ModelConfig model) throws IOException {
+        new PeftWriter(adapter, model).write(directory);
     }
 }

@@ -97,10 +97,10 @@ final class PeftReader {
             return PrefixFiles.read(json, weights(), model, maxRank);
         }
         if (PeftConfig.type(json).equals(QuantizedFactorFiles.TYPE)) {
-            return QuantizedFactorFiles.read(json, weights(), model);
+            return QuantizedFactorFiles.read(json, weights(), model, maxRank);
         }
         if (PeftConfig.type(json).equals(SparseFactorFiles.TYPE)) {
-            return SparseFactorFiles.read(json, weights(), model);
+            return SparseFactorFiles.read(json, weights(), model, maxRank);
         }
         PeftConfig config = PeftConfig.read(json);
         SafetensorsFile file = weights();

@@ -25,6 +25,7 @@ import io.tandem.kernels.adapter.Scale.Side;
 import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.adapter.SparseConfig;
 import io.tandem.kernels.adapter.SparseFactors;
+import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.weights.DurableFile;
 import io.tandem.kernels.weights.SafetensorsWriter;
@@ -43,6 +44,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** One writing of an adapter as PEFT would have saved it. */
@@ -60,12 +63,14 @@ final class PeftWriter {
     private static final JsonMapper MAPPER = JsonMapper.builder().build();
 
     private final Adapter adapter;
+    private final ModelConfig model;
 
-    PeftWriter(Adapter adapter) {
+    PeftWriter(Adapter adapter, ModelConfig model) {
+        this.adapter = adapter;
+        this.model = model;
         FullFiles.requireSavable(adapter);
         if (adapter.prefix().isPresent()) {
             requireVirtual(adapter);
-            this.adapter = adapter;
             return;
         }
         if (adapter.modules().isEmpty()) {
@@ -86,7 +91,6 @@ final class PeftWriter {
             throw new IllegalArgumentException(
                     "an adapter cannot be saved that has " + first.form() + " and the configuration of another method");
         }
-        this.adapter = adapter;
     }
 
     private static void requireVirtual(Adapter adapter) {
@@ -199,7 +203,12 @@ final class PeftWriter {
         fields.put("base_model_name_or_path", baseModel.isEmpty() ? null : baseModel);
         fields.put("fan_in_fan_out", false);
         fields.put("inference_mode", true);
-        fields.put("target_modules", names(change -> true));
+        List<String> feedforward = names(PeftWriter::scalesInput);
+        // PEFT wants every name of feedforward_modules in target_modules too.
+        fields.put(
+                "target_modules",
+                Stream.concat(names(change -> !scalesInput(change)).stream(), feedforward.stream())
+                        .toList());
         fields.put("task_type", "CAUSAL_LM");
         if (adapter.config() instanceof LoraConfig lora) {
             fields.putAll(adapter.maxRank() > 0 ? lora(lora) : shira(lora));
@@ -207,19 +216,15 @@ final class PeftWriter {
             fields.putAll(lora(activated.lora()));
             fields.put(PeftConfig.INVOCATION, activated.tokens().tokens());
         } else {
-            fields.putAll(ia3());
+            fields.put("peft_type", "IA3");
+            fields.put("init_ia3_weights", true);
+            fields.put("feedforward_modules", feedforward);
         }
         return fields;
     }
 
-    private Map<String, Object> ia3() {
-        return Map.of(
-                "peft_type",
-                "IA3",
-                "init_ia3_weights",
-                true,
-                "feedforward_modules",
-                names(change -> change instanceof Scale scale && scale.side() == Side.INPUT));
+    private static boolean scalesInput(Change change) {
+        return change instanceof Scale scale && scale.side() == Side.INPUT;
     }
 
     private static Map<String, Object> shira(LoraConfig config) {
@@ -259,21 +264,27 @@ final class PeftWriter {
         return fields;
     }
 
-    /** Of the modules with such a change: labels if every layer has the same, otherwise whole names, which a list matches too. */
+    /**
+     * Of the modules with such a change: labels of which the model has no other modules, else whole names, which PEFT finds in a list
+     * too. So it makes the modules that the adapter has and no more, whichever layers those are in.
+     */
     private List<String> names(Predicate<Change> chosen) {
-        int layers = adapter.modules().lastKey().layer() + 1;
-        TreeSet<Site> sites = new TreeSet<>();
+        Set<Site> sites = new TreeSet<>();
         adapter.modules().forEach((site, change) -> {
             if (chosen.test(change)) {
                 sites.add(site);
             }
         });
-        TreeSet<TargetModule> labels = new TreeSet<>();
-        sites.forEach(site -> labels.add(site.module()));
-        if (sites.size() == layers * labels.size()) {
-            return labels.stream().map(TargetModule::label).toList();
-        }
-        return sites.stream().map(Site::toString).toList();
+        Set<String> shared = Site.all(model).stream()
+                .filter(site -> !sites.contains(site))
+                .map(site -> site.module().label())
+                .collect(Collectors.toSet());
+        return sites.stream()
+                .map(site -> shared.contains(site.module().label())
+                        ? site.toString()
+                        : site.module().label())
+                .distinct()
+                .toList();
     }
 
     /** The modules whose value is not the default: by label if all layers agree on it, otherwise by whole name. */

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 final class QuantizedFactorFiles {
     static final String TYPE = "L4Q";
 
-    private static final int MAX_RANK = 1 << 20;
+    private static final int MAX_GROUP = 1 << 20;
     private static final double MAX_ALPHA = 1e9;
 
     private final ModuleTensors tensors;
@@ -33,7 +33,7 @@ final class QuantizedFactorFiles {
     private final int group;
     private final LoraConfig lora;
 
-    private QuantizedFactorFiles(JsonFields json, SafetensorsFile file, ModelConfig model) {
+    private QuantizedFactorFiles(JsonFields json, SafetensorsFile file, ModelConfig model, int maxRank) {
         this.tensors = new ModuleTensors(json, file, TYPE);
         this.json = json;
         this.model = model;
@@ -41,18 +41,21 @@ final class QuantizedFactorFiles {
         if (bits != 4 && bits != 8) {
             throw json.refuse("bits", "4 or 8");
         }
-        this.group = json.integer("group_size", 1, MAX_RANK);
+        this.group = json.integer("group_size", 1, MAX_GROUP);
         this.lora = new LoraConfig(
-                json.integer("r", 1, MAX_RANK),
+                ModuleTensors.rank(json, maxRank),
                 json.number("lora_alpha", -MAX_ALPHA, MAX_ALPHA, 8),
                 json.bool("use_rslora", false),
                 EnumSet.allOf(TargetModule.class),
                 PeftConfig.baseModel(json));
     }
 
-    /** @throws ModelFormatException if something does not fit */
-    static Adapter read(JsonFields json, SafetensorsFile file, ModelConfig model) {
-        return new QuantizedFactorFiles(json, file, model).read();
+    /**
+     * @param maxRank largest rank
+     * @throws ModelFormatException if something does not fit
+     */
+    static Adapter read(JsonFields json, SafetensorsFile file, ModelConfig model, int maxRank) {
+        return new QuantizedFactorFiles(json, file, model, maxRank).read();
     }
 
     private Adapter read() {

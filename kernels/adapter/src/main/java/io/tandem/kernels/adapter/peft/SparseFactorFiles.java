@@ -22,13 +22,15 @@ final class SparseFactorFiles {
     static final String TYPE = "PST";
 
     private static final String SPARSITY = "sparsity";
-    private static final int MAX_RANK = 1 << 20;
 
     private SparseFactorFiles() {}
 
-    /** @throws ModelFormatException if something does not fit */
-    static Adapter read(JsonFields json, SafetensorsFile file, ModelConfig model) {
-        int rank = json.integer("r", 1, MAX_RANK);
+    /**
+     * @param maxRank largest rank
+     * @throws ModelFormatException if something does not fit
+     */
+    static Adapter read(JsonFields json, SafetensorsFile file, ModelConfig model, int maxRank) {
+        int rank = ModuleTensors.rank(json, maxRank);
         double sparsity = json.number(SPARSITY, 0, 1, 0);
         if (sparsity == 1) {
             throw json.refuse(SPARSITY, "less than 1");

@@ -128,7 +128,7 @@ class CompeftRoundTripTest {
     @Test
     void theReportComparesWithPeftsDirectory() throws IOException {
         Path directory = temporary.resolve("peft");
-        PeftFormat.write(directory, tiny());
+        PeftFormat.write(directory, tiny(), model);
         CompressionReport report = CompeftFormat.write(file(), tiny(), MAGNITUDE);
         long bytes = Files.size(directory.resolve("adapter_config.json"))
                 + Files.size(directory.resolve("adapter_model.safetensors"));

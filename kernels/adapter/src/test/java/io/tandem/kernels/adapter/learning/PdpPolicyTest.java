@@ -106,11 +106,11 @@ class PdpPolicyTest {
         }) {
             Adapter left = new RankPruning(adapter, pruned).pruned();
             Path folder = Files.createTempDirectory(directory, "left");
-            PeftFormat.write(folder, left);
+            PeftFormat.write(folder, left, MODEL);
             assertThat(PeftFormat.read(folder, MODEL, 8))
                     .usingRecursiveComparison()
                     .isEqualTo(left);
-            PeftFormat.write(directory.resolve("whole"), adapter);
+            PeftFormat.write(directory.resolve("whole"), adapter, MODEL);
             String file = "adapter_model.safetensors";
             long whole = Files.size(directory.resolve("whole").resolve(file));
             long rank = Float.BYTES * ((long) ranks(1).inputs() + ranks(1).outputs());

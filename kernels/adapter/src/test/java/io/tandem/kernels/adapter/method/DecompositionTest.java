@@ -189,7 +189,7 @@ class DecompositionTest {
                                 .map(p -> noise(p.values().length))
                                 .toList())));
         Adapter learned = new Adapter(start.config(), modules);
-        PeftFormat.write(directory, learned.served());
+        PeftFormat.write(directory, learned.served(), model);
         Adapter read = PeftFormat.read(directory, model, 2 * RANK);
         assertThat(read.config().rank()).isEqualTo(2 * RANK);
         assertThat(directory.resolve("adapter_config.json"))

@@ -107,7 +107,7 @@ class FoldingTest {
     void whatIsExportedIsLoraAndLearnsOnAsItWas(PeftMethod method) throws IOException {
         Adapter learned = learned(method);
         learned.requireFinite(Dtype.FLOAT32);
-        PeftFormat.write(directory, learned.served());
+        PeftFormat.write(directory, learned.served(), model);
         Adapter read = PeftFormat.read(directory, model, 32);
         assertThat(read).usingRecursiveComparison().isEqualTo(learned.served());
         assertThat(directory.resolve("adapter_config.json")).content().contains("\"peft_type\" : \"LORA\"");
@@ -125,7 +125,8 @@ class FoldingTest {
         PeftFormat.write(
                 directory,
                 learned(new IncreloraMethod(config, GrowthSettings.DEFAULT, OptionalInt.empty()))
-                        .served());
+                        .served(),
+                model);
         assertThat(Files.readString(directory.resolve("adapter_config.json")).replaceAll("\\s", ""))
                 .contains(
                         "\"alpha_pattern\":{}",

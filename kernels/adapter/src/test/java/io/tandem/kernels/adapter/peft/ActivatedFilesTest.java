@@ -69,7 +69,7 @@ class ActivatedFilesTest {
 
     @Test
     void anAdapterReadsBackAsItWasWritten() throws IOException {
-        PeftFormat.write(directory, activated());
+        PeftFormat.write(directory, activated(), model);
         assertThat(PeftFormat.read(directory, model, 8))
                 .usingRecursiveComparison()
                 .isEqualTo(activated());
@@ -77,7 +77,7 @@ class ActivatedFilesTest {
                 .readTree(directory.resolve("adapter_config.json").toFile());
         assertThat(json.path("alora_invocation_tokens").toString()).isEqualTo("[9,0,9]");
         Adapter whole = TinyAdapters.mixedRanks(model, LoraConfig.allLinears(), 4, 5);
-        PeftFormat.write(directory, whole);
+        PeftFormat.write(directory, whole, model);
         assertThat(new ObjectMapper()
                         .readTree(directory.resolve("adapter_config.json").toFile())
                         .has("alora_invocation_tokens"))
@@ -88,7 +88,7 @@ class ActivatedFilesTest {
     void otherFormsAreNotWritten() {
         Adapter dora = TinyAdapters.dora(model, 4, 7);
         Adapter other = new Adapter(new ActivatedConfig(dora.lora(), new Invocation(List.of(1))), dora.modules());
-        assertThatThrownBy(() -> PeftFormat.write(directory, other))
+        assertThatThrownBy(() -> PeftFormat.write(directory, other, model))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("the configuration of another method");
     }

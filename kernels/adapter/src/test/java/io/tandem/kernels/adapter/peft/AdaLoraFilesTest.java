@@ -131,7 +131,7 @@ class AdaLoraFilesTest {
     @Test
     void itIsExportedMergedAndCompressedAsLora() throws IOException {
         Adapter adapter = PeftFormat.read(byHand().write(fields("{" + MASKS + "}")), model, 8);
-        PeftFormat.write(directory.resolve("lora"), adapter);
+        PeftFormat.write(directory.resolve("lora"), adapter, model);
         assertThat(PeftFormat.read(directory.resolve("lora"), model, 8))
                 .usingRecursiveComparison()
                 .isEqualTo(adapter);

@@ -147,7 +147,7 @@ class BottleneckFilesTest {
         BottleneckConfig config = (BottleneckConfig) adapter.config();
         assertThat(config.without()).containsExactlyInAnyOrder(1, 7);
         assertThat(config.width()).isEqualTo(2);
-        PeftFormat.write(directory, adapter);
+        PeftFormat.write(directory, adapter, model);
         assertThat(PeftFormat.read(directory, model, 8))
                 .usingRecursiveComparison()
                 .isEqualTo(adapter);
@@ -222,7 +222,7 @@ class BottleneckFilesTest {
     @EnumSource(Input.class)
     void anAdapterReadsBackAsItWasWritten(Input input) throws IOException {
         Adapter adapter = TinyAdapters.bottlenecks(model, new Kind(input, Function.GELU_TANH, 0.3), 5, 7);
-        PeftFormat.write(directory, adapter);
+        PeftFormat.write(directory, adapter, model);
         assertThat(PeftFormat.read(directory, model, 8))
                 .usingRecursiveComparison()
                 .isEqualTo(adapter);
@@ -252,7 +252,7 @@ class BottleneckFilesTest {
     @Test
     void theFileHasTheLibrarysKeys() throws IOException {
         Kind kind = new Kind(Input.STREAM, Function.SILU, 4);
-        PeftFormat.write(directory, TinyAdapters.bottlenecks(model, kind, 1, 7));
+        PeftFormat.write(directory, TinyAdapters.bottlenecks(model, kind, 1, 7), model);
         JsonNode json = new ObjectMapper()
                 .readTree(directory.resolve("adapter_config.json").toFile());
         assertThat(json.fieldNames())
@@ -288,7 +288,7 @@ class BottleneckFilesTest {
                 new Adapter(bottlenecks.config(), factors.modules()),
                 new Adapter(factors.config(), bottlenecks.modules()),
                 new Adapter(bottlenecks.config(), widths))) {
-            assertThatThrownBy(() -> PeftFormat.write(directory.resolve("no"), other))
+            assertThatThrownBy(() -> PeftFormat.write(directory.resolve("no"), other, model))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("an adapter cannot be saved");
         }

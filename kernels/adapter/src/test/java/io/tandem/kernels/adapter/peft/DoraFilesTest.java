@@ -74,7 +74,7 @@ class DoraFilesTest {
     @Test
     void anAdapterReadsBackAsItWasWritten() throws IOException {
         Adapter adapter = TinyAdapters.dora(model, 5, 7);
-        PeftFormat.write(directory, adapter);
+        PeftFormat.write(directory, adapter, model);
         Adapter back = PeftFormat.read(directory, model, 8);
         assertThat(back.modules().keySet()).isEqualTo(adapter.modules().keySet());
         adapter.modules().forEach((site, change) -> {
@@ -97,7 +97,7 @@ class DoraFilesTest {
                 new Adapter(adapter.config(), mixed),
                 new Adapter(adapter.config(), fresh),
                 new Adapter(adapter.config(), TinyAdapters.scales(model, 1).modules()))) {
-            assertThatThrownBy(() -> PeftFormat.write(directory, other))
+            assertThatThrownBy(() -> PeftFormat.write(directory, other, model))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageStartingWith("an adapter cannot be saved that has");
         }

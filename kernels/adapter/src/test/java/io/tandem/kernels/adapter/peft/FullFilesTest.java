@@ -5,10 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tandem.kernels.adapter.ActivatedConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.AdapterFormatException;
+import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.FullModule;
+import io.tandem.kernels.adapter.Invocation;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
@@ -19,6 +22,7 @@ import io.tandem.kernels.weights.SafetensorsFile;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.EnumSet;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -159,7 +163,7 @@ class FullFilesTest {
         }) {
             Adapter full = TinyAdapters.full(adapter, untied, EnumSet.allOf(FullModule.class), 4);
             Path path = temporary.resolve("written");
-            PeftFormat.write(path, full);
+            PeftFormat.write(path, full, untied);
             assertThat(PeftFormat.read(path, untied, 8))
                     .usingRecursiveComparison()
                     .ignoringFields("config.targets")
@@ -174,12 +178,26 @@ class FullFilesTest {
     }
 
     @Test
-    void whatPeftHasNoneWithIsNotWritten() {
-        Adapter prompt =
-                TinyAdapters.full(TinyAdapters.prompt(untied, 3, 1), untied, EnumSet.of(FullModule.LM_HEAD), 1);
-        assertThatThrownBy(() -> PeftFormat.write(temporary.resolve("y"), prompt))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("modules in full beside virtual tokens");
+    void filesWithoutAPlaceForThemAreNotWritten() throws IOException {
+        Adapter lora = TinyAdapters.random(untied, LoraConfig.allLinears(), 3, 1);
+        Bottleneck.Kind kind = new Bottleneck.Kind(Bottleneck.Input.OUTPUT, Bottleneck.Function.RELU, 1);
+        for (Adapter adapter : new Adapter[] {
+            TinyAdapters.prompt(untied, 3, 1),
+            TinyAdapters.prefix(untied, 3, 1),
+            new Adapter(new ActivatedConfig(lora.lora(), new Invocation(List.of(7))), lora.modules()),
+            TinyAdapters.bottlenecks(untied, kind, 4, 1),
+            TinyAdapters.quantized(untied, 3, 4, 4, 1),
+            TinyAdapters.sparse(untied, 3, 0.5, 1)
+        }) {
+            Path path = temporary.resolve("y");
+            Adapter full = TinyAdapters.full(adapter, untied, EnumSet.of(FullModule.LM_HEAD), 1);
+            assertThatThrownBy(() -> PeftFormat.write(path, full, untied))
+                    .as(adapter.config().toString())
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("modules in full beside virtual tokens");
+            assertThat(path).doesNotExist();
+            PeftFormat.write(temporary.resolve("z"), adapter, untied);
+        }
     }
 
     /** As PEFT refuses to combine adapters with weights that have the same module so. */

@@ -110,7 +110,7 @@ class Ia3FilesTest {
         int channels = TargetModule.O_PROJ.inputs(model);
         sides.put(first, new Scale(channels, TargetModule.O_PROJ.outputs(model), Side.INPUT, values(channels)));
         for (Adapter written : List.of(adapter, new Adapter(adapter.config(), sides))) {
-            PeftFormat.write(directory, written);
+            PeftFormat.write(directory, written, model);
             assertThat(PeftFormat.read(directory, model, 8))
                     .usingRecursiveComparison()
                     .isEqualTo(written);
@@ -119,7 +119,7 @@ class Ia3FilesTest {
 
     @Test
     void theConfigurationHasPeftsKeys() throws IOException {
-        PeftFormat.write(directory, TinyAdapters.scales(model, 7));
+        PeftFormat.write(directory, TinyAdapters.scales(model, 7), model);
         JsonNode json = new ObjectMapper()
                 .readTree(directory.resolve("adapter_config.json").toFile());
         assertThat(json.fieldNames())

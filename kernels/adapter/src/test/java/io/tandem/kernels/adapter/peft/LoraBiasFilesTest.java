@@ -85,7 +85,7 @@ class LoraBiasFilesTest {
     @Test
     void anAdapterReadsBackAsItWasWritten() throws IOException {
         Adapter adapter = TinyAdapters.biased(model, 5, 7);
-        PeftFormat.write(directory, adapter);
+        PeftFormat.write(directory, adapter, model);
         assertThat(PeftFormat.read(directory, model, 8).modules())
                 .usingRecursiveComparison()
                 .isEqualTo(adapter.modules());
@@ -99,7 +99,7 @@ class LoraBiasFilesTest {
         Adapter adapter = TinyAdapters.biased(model, 5, 7);
         Map<Site, Change> mixed = new TreeMap<>(adapter.modules());
         mixed.put(SITE, mixed.get(SITE).lowRank().orElseThrow());
-        assertThatThrownBy(() -> PeftFormat.write(directory, new Adapter(adapter.config(), mixed)))
+        assertThatThrownBy(() -> PeftFormat.write(directory, new Adapter(adapter.config(), mixed), model))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("an adapter cannot be saved that has LoRA beside LoRA with a bias");
     }

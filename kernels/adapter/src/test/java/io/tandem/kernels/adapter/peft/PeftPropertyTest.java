@@ -29,7 +29,7 @@ class PeftPropertyTest {
     @BeforeContainer
     static void writeAnAdapter() throws IOException {
         directory = Files.createTempDirectory("mutated");
-        PeftFormat.write(directory, TinyAdapters.mixedRanks(MODEL, LoraConfig.allLinears(), 3, 1));
+        PeftFormat.write(directory, TinyAdapters.mixedRanks(MODEL, LoraConfig.allLinears(), 3, 1), MODEL);
         intact = Files.readAllBytes(directory.resolve("adapter_config.json"));
     }
 

@@ -89,7 +89,7 @@ class PeftRoundTripTest {
 
     @Test
     void theFilesHaveTheKeysThatPeftWrites() throws IOException {
-        PeftFormat.write(directory, TinyAdapters.random(model, EnumSet.of(TargetModule.Q_PROJ), 4, 5));
+        PeftFormat.write(directory, TinyAdapters.random(model, EnumSet.of(TargetModule.Q_PROJ), 4, 5), model);
         JsonNode json = JsonMapper.builder()
                 .build()
                 .readTree(directory.resolve("adapter_config.json").toFile());
@@ -153,24 +153,25 @@ class PeftRoundTripTest {
 
     @Test
     void halfAReplacementDoesNotLoad() throws IOException {
-        PeftFormat.write(directory, TinyAdapters.random(model, EnumSet.of(TargetModule.Q_PROJ), 4, 6));
+        PeftFormat.write(directory, TinyAdapters.random(model, EnumSet.of(TargetModule.Q_PROJ), 4, 6), model);
         // A crash while the weights are replaced: the writer has taken the configuration away before.
         Files.delete(directory.resolve("adapter_config.json"));
         assertThatThrownBy(() -> PeftFormat.read(directory, model, 8))
                 .hasMessageContaining("adapter_config.json: no such file");
         Adapter second = TinyAdapters.random(model, EnumSet.of(TargetModule.V_PROJ), 2, 7);
-        PeftFormat.write(directory, second);
+        PeftFormat.write(directory, second, model);
         assertSame(second, PeftFormat.read(directory, model, 8));
     }
 
     @Test
     void anAdapterWithoutModulesIsNotWritten() {
         Adapter empty = new Adapter(new LoraConfig(1, 1, false, LoraConfig.allLinears(), ""), Map.of());
-        assertThatThrownBy(() -> PeftFormat.write(directory, empty)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> PeftFormat.write(directory, empty, model))
+                .isInstanceOf(IllegalArgumentException.class);
     }
 
     private void assertRoundTrip(Adapter adapter) throws IOException {
-        PeftFormat.write(directory, adapter);
+        PeftFormat.write(directory, adapter, model);
         assertSame(adapter, PeftFormat.read(directory, model, 8));
     }
 

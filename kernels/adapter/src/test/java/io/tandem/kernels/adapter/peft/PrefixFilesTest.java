@@ -110,7 +110,7 @@ class PrefixFilesTest {
     @Test
     void anAdapterReadsBackAsItWasWrittenUnderPeftsKeys() throws IOException {
         Adapter adapter = TinyAdapters.prefix(model, 5, 7);
-        PeftFormat.write(directory, adapter);
+        PeftFormat.write(directory, adapter, model);
         assertThat(PeftFormat.read(directory, model, 8))
                 .usingRecursiveComparison()
                 .isEqualTo(adapter);
@@ -145,7 +145,7 @@ class PrefixFilesTest {
         for (Adapter other : List.of(
                 new Adapter(prefix.config(), KeysAndValues.fresh(model, new int[] {1, 2})),
                 new Adapter(new PromptConfig(5, ""), prefix.prefix().orElseThrow()))) {
-            assertThatThrownBy(() -> PeftFormat.write(directory, other))
+            assertThatThrownBy(() -> PeftFormat.write(directory, other, model))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageStartingWith("an adapter cannot be saved that has virtual tokens");
         }

@@ -89,7 +89,7 @@ class PromptFilesTest {
     @Test
     void anAdapterReadsBackAsItWasWrittenUnderPeftsKeys() throws IOException {
         Adapter adapter = TinyAdapters.prompt(model, 5, 7);
-        PeftFormat.write(directory, adapter);
+        PeftFormat.write(directory, adapter, model);
         assertThat(PeftFormat.read(directory, model, 8))
                 .usingRecursiveComparison()
                 .isEqualTo(adapter);
@@ -125,7 +125,7 @@ class PromptFilesTest {
                 new Adapter(prompt.config(), Prompt.fresh(width, new int[] {1, 2})),
                 new Adapter(prompt.config(), factors.modules(), prompt.prefix()),
                 new Adapter(factors.config(), prompt.prefix().orElseThrow()))) {
-            assertThatThrownBy(() -> PeftFormat.write(directory, other))
+            assertThatThrownBy(() -> PeftFormat.write(directory, other, model))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageStartingWith("an adapter cannot be saved that has virtual tokens");
         }

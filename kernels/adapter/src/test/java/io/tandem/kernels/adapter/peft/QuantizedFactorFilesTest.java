@@ -58,6 +58,7 @@ class QuantizedFactorFilesTest {
         refused(
                 byHand().write(FIELDS.replace("\"r\":2", "\"r\":3")),
                 "v_proj.l4q_A is [2, " + inputs + "] of F32, expected [3, ");
+        refused(byHand().write(FIELDS.replace("\"r\":2", "\"r\":9")), "it has rank 9, at most 8 is possible");
         refused(byHand().without(NAME + "steps").write(FIELDS), NAME + "steps is missing");
         refused(byHand().without(NAME + "A").write(FIELDS), "changes no module of the model");
         refused(byHand().tensor("lm_head.weight", new long[] {1}).write(FIELDS), "but the file has lm_head.weight");
@@ -75,7 +76,7 @@ class QuantizedFactorFilesTest {
     @Test
     void checkpointsReadBackAsTheyWereWritten() throws IOException {
         Adapter adapter = TinyAdapters.quantized(model, 3, 8, 4, 7);
-        PeftFormat.write(directory, adapter);
+        PeftFormat.write(directory, adapter, model);
         Adapter read = PeftFormat.read(directory, model, 8);
         assertThat(read.modules()).usingRecursiveComparison().isEqualTo(adapter.modules());
         assertThat(read.config().rank()).isEqualTo(3);

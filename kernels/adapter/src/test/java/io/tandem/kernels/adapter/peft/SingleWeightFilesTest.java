@@ -81,7 +81,7 @@ class SingleWeightFilesTest {
         String fields = SHIRA.replace("\"modules_to_save\":null", "\"modules_to_save\":[\"lm_head\"]");
         Adapter adapter = PeftFormat.read(files.write(fields), model, 8);
         assertThat(adapter.full()).containsOnlyKeys(FullModule.LM_HEAD);
-        PeftFormat.write(directory.resolve("again"), adapter);
+        PeftFormat.write(directory.resolve("again"), adapter, model);
         Adapter again = PeftFormat.read(directory.resolve("again"), model, 8);
         assertThat(again.full()).containsOnlyKeys(FullModule.LM_HEAD);
         assertThat(single(again).places()).isEqualTo(single(adapter).places());
@@ -142,7 +142,7 @@ class SingleWeightFilesTest {
         Path other = directory.resolve("other");
         for (Adapter adapter : new Adapter[] {mixed, new Adapter(mixed.config(), only)}) {
             Path path = adapter == mixed ? directory : other;
-            PeftFormat.write(path, adapter);
+            PeftFormat.write(path, adapter, model);
             assertThat(PeftFormat.read(path, model, 8).modules())
                     .usingRecursiveComparison()
                     .isEqualTo(adapter.modules());
@@ -168,10 +168,10 @@ class SingleWeightFilesTest {
                 new TreeMap<>(TinyAdapters.singleWeights(model, 5, 7).modules());
         LoraConfig config = new LoraConfig(5, 4, true, LoraConfig.allLinears(), "");
         mixed.putAll(Map.of(SITE, TinyAdapters.dora(model, 3, 1).modules().get(SITE)));
-        assertThatThrownBy(() -> PeftFormat.write(directory, new Adapter(config, mixed)))
+        assertThatThrownBy(() -> PeftFormat.write(directory, new Adapter(config, mixed), model))
                 .hasMessageContaining("an adapter cannot be saved that has DoRA beside single weights");
         Map<Site, Change> only = Map.of(SITE, new SingleWeights(inputs, outputs, new int[] {3}, new float[] {1}));
-        assertThatThrownBy(() -> PeftFormat.write(directory, new Adapter(new Ia3Config(Set.of(), ""), only)))
+        assertThatThrownBy(() -> PeftFormat.write(directory, new Adapter(new Ia3Config(Set.of(), ""), only), model))
                 .hasMessageContaining("configuration of another method");
     }
 

@@ -73,7 +73,7 @@ class SkippedLayersFilesTest {
                 TinyAdapters.bottlenecks(model, kind, 4, 1))) {
             Path saved = directory.resolve("saved");
             Adapter adapter = whole.skipping(Set.of(1));
-            PeftFormat.write(saved, adapter);
+            PeftFormat.write(saved, adapter, model);
             assertThat(PeftFormat.read(saved, model, 8))
                     .usingRecursiveComparison()
                     .ignoringFields("config.targets")
@@ -81,7 +81,7 @@ class SkippedLayersFilesTest {
             JsonNode json = new ObjectMapper()
                     .readTree(saved.resolve("adapter_config.json").toFile());
             assertThat(json.path("skipped_layers")).hasSize(1);
-            PeftFormat.write(saved, whole);
+            PeftFormat.write(saved, whole, model);
             assertThat(new ObjectMapper()
                             .readTree(saved.resolve("adapter_config.json").toFile())
                             .has("skipped_layers"))

@@ -57,6 +57,7 @@ class SparseFactorFilesTest {
         refused(
                 byHand().write(FIELDS.replace("\"r\":2", "\"r\":3")),
                 "v_proj.pst_U is [" + outputs + ", 2] of F32, expected [" + outputs + ", 3]");
+        refused(byHand().write(FIELDS.replace("\"r\":2", "\"r\":9")), "it has rank 9, at most 8 is possible");
         refused(byHand().without(NAME + "C").write(FIELDS), NAME + "C is missing");
         refused(byHand().without(NAME + "U").write(FIELDS), "changes no module of the model");
         refused(byHand().tensor("lm_head.weight", new long[] {1}).write(FIELDS), "but the file has lm_head.weight");
@@ -74,7 +75,7 @@ class SparseFactorFilesTest {
     @Test
     void checkpointsReadBackAsTheyWereWritten() throws IOException {
         Adapter adapter = TinyAdapters.sparse(model, 3, 0.1 + 0.2, 7);
-        PeftFormat.write(directory, adapter);
+        PeftFormat.write(directory, adapter, model);
         Adapter read = PeftFormat.read(directory, model, 8);
         assertThat(read.modules()).usingRecursiveComparison().isEqualTo(adapter.modules());
         assertThat(read.config()).isEqualTo(adapter.config());
