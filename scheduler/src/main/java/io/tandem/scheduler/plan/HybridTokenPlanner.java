@@ -115,13 +115,15 @@ public final class HybridTokenPlanner implements IterationPlanner {
             long nowNanos) {
         boolean hadRoom = plan.training().isPresent()
                 || plan.chunks().stream().anyMatch(chunk -> chunk.sequence().bestEffort());
-        if (hadRoom || savedNanos(spell.nanos()) >= pieceNanos) {
-            return pieceNanos;
+        // It follows an iteration that may have been as long as the limit.
+        long mostNanos = Math.min(pieceNanos, delay.limitNanos(modest) / 2);
+        if (hadRoom || savedNanos(spell.nanos()) >= mostNanos) {
+            return mostNanos;
         }
         // The next iteration has about the same work.
         long aloneNanos = latency.predictNanos(plan.features());
         long leftNanos = spareNanos(budget.nanos(running, nowNanos), waiting, modest) - aloneNanos;
-        return Math.max(0, Math.min(pieceNanos, leftNanos));
+        return Math.max(0, Math.min(mostNanos, leftNanos));
     }
 
     /** What the floor owes to training after inference alone has run for so long. */

@@ -36,7 +36,6 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.stream.IntStream;
 import org.assertj.core.data.Offset;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
@@ -51,11 +50,6 @@ class MethodParityTest {
     private static final int SPLITS = 3;
     /** Of each parameter's gradient, against its norm. */
     private static final double FLOAT32_RELATIVE = 1e-4;
-    /**
-     * Of the whole gradient's norm. What is less is the rest of sums that nearly cancel, above all where a module learns a
-     * single number, and has the rounding of the sums.
-     */
-    private static final double SMALL_PART = 0.01;
 
     @RegisterExtension
     private final Seeded seeded = new Seeded();
@@ -233,31 +227,11 @@ class MethodParityTest {
     }
 
     private void compare(Adapter expected, Adapter actual, boolean each, double tolerance) {
-        Map<String, Parameter> all = parameters(actual);
-        Map<String, Parameter> right = parameters(expected);
-        assertThat(all.keySet()).isEqualTo(right.keySet());
-        double whole = Math.sqrt(right.values().stream()
-                .mapToDouble(parameter -> squares(parameter.values(), new float[parameter.values().length]))
-                .sum());
-        double[] difference = {0};
-        right.forEach((name, parameter) -> {
-            float[] values = parameter.values();
-            double squares = squares(values, all.get(name).values());
-            difference[0] += squares;
-            if (each) {
-                double norm = Math.sqrt(squares(values, new float[values.length]));
-                assertThat(Math.sqrt(squares) / Math.max(norm, SMALL_PART * whole))
-                        .as("error of %s, seed %d", name, seed)
-                        .isLessThan(tolerance);
+        GradientErrors.of(expected, actual).forEach((name, error) -> {
+            if (each || name.isEmpty()) {
+                assertThat(error).as("error of '%s', seed %d", name, seed).isLessThan(tolerance);
             }
         });
-        assertThat(Math.sqrt(difference[0]) / whole).as("whole, seed %d", seed).isLessThan(tolerance);
-    }
-
-    private static double squares(float[] left, float[] right) {
-        return IntStream.range(0, left.length)
-                .mapToDouble(i -> Math.pow(left[i] - right[i], 2))
-                .sum();
     }
 
     /** Rows of the base and of each form, alone and stacked, prefilled and then decoded. */

@@ -5,22 +5,14 @@ import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
-import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Parameter;
-import io.tandem.kernels.adapter.Prefix;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
-import java.util.TreeMap;
 import java.util.stream.IntStream;
 
 /** Packs that share the training arena. */
 final class SideBySide {
-    /** Of the whole gradient, what a parameter may have where it has none. */
-    private static final double ROUNDING = 1e-6;
-
     private SideBySide() {}
 
     /** A pack and the slots of its adapters. */
@@ -79,43 +71,5 @@ final class SideBySide {
         for (int[] window : Devices.split(random, (int) device.packProgress().backwardRowLayers())) {
             Devices.run(device, new TrainingWork(0, window[1] - window[0]), beside);
         }
-    }
-
-    /** Of each parameter the relative error, and in {@code ""} that of all together. */
-    static Map<String, Double> errors(Adapter expected, Adapter actual) {
-        Map<String, Parameter> found = parameters(actual);
-        Map<String, Parameter> right = parameters(expected);
-        double whole = Math.sqrt(right.values().stream()
-                .mapToDouble(parameter -> squares(parameter.values(), new float[parameter.values().length]))
-                .sum());
-        double all = 0;
-        Map<String, Double> errors = new TreeMap<>();
-        for (Map.Entry<String, Parameter> entry : right.entrySet()) {
-            float[] values = entry.getValue().values();
-            double difference = squares(values, found.get(entry.getKey()).values());
-            double norm = Math.sqrt(squares(values, new float[values.length]));
-            all += difference;
-            // What is zero is to be zero. Where texts have one token, queries and keys learn nothing but rounding.
-            boolean zero = Math.max(norm, Math.sqrt(difference)) <= ROUNDING * whole;
-            errors.put(entry.getKey(), zero || difference == 0 ? 0 : Math.sqrt(difference) / norm);
-        }
-        errors.put("", Math.sqrt(all) / whole);
-        return errors;
-    }
-
-    private static double squares(float[] some, float[] others) {
-        double sum = 0;
-        for (int i = 0; i < some.length; i++) {
-            sum += Math.pow(some[i] - others[i], 2);
-        }
-        return sum;
-    }
-
-    private static Map<String, Parameter> parameters(Adapter adapter) {
-        Map<String, Parameter> parameters = new TreeMap<>();
-        adapter.modules()
-                .forEach((site, change) -> change.parameters().forEach(p -> parameters.put(site + " " + p.name(), p)));
-        adapter.prefix().map(Prefix::parameter).ifPresent(p -> parameters.put(p.name(), p));
-        return parameters;
     }
 }

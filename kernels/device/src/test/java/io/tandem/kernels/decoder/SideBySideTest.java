@@ -139,7 +139,7 @@ class SideBySideTest {
     }
 
     private void check(Adapter expected, Adapter actual, double tolerance, boolean each) {
-        SideBySide.errors(expected, actual).forEach((name, error) -> {
+        GradientErrors.of(expected, actual).forEach((name, error) -> {
             if (each || name.isEmpty()) {
                 assertThat(error).as("error of '%s', seed %d", name, seed).isLessThan(tolerance);
             }
