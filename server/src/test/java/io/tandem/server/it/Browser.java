@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.logging.Level;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
@@ -31,9 +32,11 @@ final class Browser implements AutoCloseable {
     private static final Path SCREENSHOTS = Path.of("target/console");
 
     private final ChromeDriver driver;
+    private final Path downloads;
 
-    private Browser(ChromeDriver driver) {
+    private Browser(ChromeDriver driver, Path downloads) {
         this.driver = driver;
+        this.downloads = downloads;
     }
 
     /** Skips the test where Chromium and its driver are not installed. */
@@ -44,6 +47,7 @@ final class Browser implements AutoCloseable {
         Assumptions.assumeTrue(
                 chromium.isPresent() && chromedriver.isPresent(),
                 "the console's tests need Chromium and chromedriver (Debian: chromium, chromium-driver)");
+        Path downloads = profile.toAbsolutePath().resolveSibling("downloads");
         LoggingPreferences log = new LoggingPreferences();
         log.enable(LogType.BROWSER, Level.ALL);
         ChromeOptions options = new ChromeOptions()
@@ -58,13 +62,14 @@ final class Browser implements AutoCloseable {
                         "--disable-component-update",
                         "--disable-sync",
                         "--user-data-dir=" + profile.toAbsolutePath());
+        options.setExperimentalOption("prefs", Map.of("download.default_directory", downloads.toString()));
         options.setCapability("goog:loggingPrefs", log);
         ChromeDriverService service = new ChromeDriverService.Builder()
                 .usingDriverExecutable(chromedriver.orElseThrow().toFile())
                 .build();
         ChromeDriver driver = new ChromeDriver(service, options);
         driver.manage().timeouts().implicitlyWait(PATIENCE);
-        Browser browser = new Browser(driver);
+        Browser browser = new Browser(driver, downloads);
         browser.resize(1280, 900);
         return browser;
     }
@@ -114,6 +119,12 @@ final class Browser implements AutoCloseable {
         return driver.findElement(By.xpath("//*[self::button or self::a][normalize-space()='" + text + "']"));
     }
 
+    /** One of a group of them, by the group's label. */
+    WebElement control(String group, String text) {
+        return driver.findElement(By.xpath(
+                "//*[@role='group' and @aria-label='" + group + "']//button[normalize-space()='" + text + "']"));
+    }
+
     /** Waits until an element of the page has a text. */
     WebElement text(String part) {
         return driver.findElement(By.xpath("//body//*[contains(text(), \"" + part + "\")]"));
@@ -147,12 +158,24 @@ final class Browser implements AutoCloseable {
     }
 
     /** Waits until nothing matches any more. */
-    void gone(String css) throws InterruptedException {
+    void gone(String css) throws Exception {
+        await(css + " is gone", () -> evaluate("document.querySelector(\"" + css + "\")") == null);
+    }
+
+    /** Waits for a file that the page has the browser save. */
+    Path downloaded(String name) throws Exception {
+        Path file = downloads.resolve(name);
+        await(name + " is there", () -> Files.exists(file) && Files.size(file) > 0);
+        return file;
+    }
+
+    /** Waits until something is so. */
+    static void await(String what, Callable<Boolean> isSo) throws Exception {
         long end = System.nanoTime() + PATIENCE.toNanos();
-        while (evaluate("document.querySelector(\"" + css + "\")") != null && System.nanoTime() < end) {
+        while (!isSo.call()) {
+            assertThat(System.nanoTime()).as("too late: " + what).isLessThan(end);
             Thread.sleep(20);
         }
-        assertThat(evaluate("document.querySelector(\"" + css + "\")")).isNull();
     }
 
     /** Nothing may be wider than the window. */

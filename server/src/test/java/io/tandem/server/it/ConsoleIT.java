@@ -30,15 +30,14 @@ class ConsoleIT {
     private static Browser browser;
     private static RunningServer server;
     private static RunningServer operator;
+    private static Console console;
 
     @BeforeAll
     static void start() throws Exception {
         browser = Browser.start(directory.resolve("profile"));
         server = RunningServer.start(directory);
-        operator = server.as(server.json(server.post(
-                        "/v1/organization/projects/default/api_keys", "{\"name\":\"ops\",\"role\":\"admin\"}"))
-                .path("value")
-                .asText());
+        console = Console.of(browser, server);
+        operator = console.operator();
         operator.post("/v1/organization/projects", "{\"name\":\"" + MARKUP + "\"}");
         train("first");
         train("second");
@@ -75,25 +74,15 @@ class ConsoleIT {
 
     @BeforeEach
     void signIn() {
-        browser.resize(1280, 900);
-        browser.prefer("light");
-        browser.open(server.url() + "/console/");
-        browser.evaluate("sessionStorage.setItem('tandem.key', '" + operator.key() + "')");
-        browser.open(server.url() + "/console/#overview");
-        browser.evaluate("location.reload()");
-        browser.find("nav a[aria-current]");
-        browser.errors();
+        console.signIn();
     }
 
-    /** What a chart says to those who cannot see it. */
     private static String description(String label) {
-        return (String) browser.evaluate("document.getElementById(document.querySelector(\"[aria-label^='" + label
-                + "']\").getAttribute('aria-describedby')).textContent");
+        return console.description(label);
     }
 
     private static void view(String name) {
-        browser.control(name).click();
-        browser.find("nav a[aria-current]");
+        console.view(name);
     }
 
     @Test
@@ -419,18 +408,5 @@ class ConsoleIT {
         assertThat(browser.evaluate("getComputedStyle(document.body).backgroundColor"))
                 .isEqualTo("rgb(13, 17, 23)");
         browser.screenshot("phone-" + name);
-    }
-
-    @Test
-    void theKeyboardReachesEverything() {
-        browser.find("body").sendKeys(Keys.TAB);
-        assertThat(browser.focused().getText()).isEqualTo("Skip to content");
-        for (String name : List.of("Overview", "Jobs")) {
-            browser.focused().sendKeys(Keys.TAB);
-            assertThat(browser.focused().getText()).isEqualTo(name);
-        }
-        browser.focused().sendKeys(Keys.ENTER);
-        browser.text("Fine-tuning jobs");
-        assertThat(browser.find("nav a[aria-current]").getText()).isEqualTo("Jobs");
     }
 }

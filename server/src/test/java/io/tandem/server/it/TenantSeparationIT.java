@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.node.TextNode;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
+import io.tandem.server.it.DescribedRoute.Request;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -45,7 +46,7 @@ class TenantSeparationIT {
     /** That the owner's job made. */
     private static String model;
 
-    private static JsonNode document;
+    private static List<DescribedRoute> routes;
     /** What a path's parameter is, of the owner. */
     private static final Map<String, String> OWNED = new LinkedHashMap<>();
     /** By what the owner has, what nobody has. */
@@ -60,7 +61,7 @@ class TenantSeparationIT {
         strangersProject = project(operator, "stranger");
         owner = server.as(key(operator, project));
         stranger = server.as(key(operator, strangersProject));
-        document = server.json(server.get("/openapi.json"));
+        routes = DescribedRoute.of(server);
         publish(owner, project, SECRET, 1);
         String file = owner.upload("train.jsonl", TrainingFiles.chats(8));
         BatchRequests batches = new BatchRequests(owner);
@@ -129,37 +130,22 @@ class TenantSeparationIT {
         return id;
     }
 
-    private record Request(String method, String path, String body) {
-        HttpResponse<String> sendAs(RunningServer tenant) throws Exception {
-            return switch (method) {
-                case "post" -> tenant.post(path, body);
-                case "delete" -> tenant.delete(path);
-                default -> tenant.get(path);
-            };
-        }
-    }
-
     /** A request that names what the owner has, and the same with a name that nobody has. */
     private record Pair(Request owned, Request absent) {}
 
     @Test
     void namesInPathsLeadNowhere() throws Exception {
         List<Pair> pairs = new ArrayList<>();
-        forEachOperation((path, method, operation) -> {
-            if (path.contains("{") && !operation.path("security").isArray()) {
-                JsonNode example = operation.at("/requestBody/content/application~1json/example");
-                String body = example.isMissingNode() ? "{}" : example.toString();
-                pairs.add(new Pair(
-                        new Request(method, filled(path, name -> name), body),
-                        new Request(method, filled(path, ABSENT::get), body)));
+        for (DescribedRoute route : routes) {
+            String path = route.path();
+            if (path.contains("{") && !route.isOpen()) {
+                pairs.add(new Pair(route.to(filled(path, name -> name)), route.to(filled(path, ABSENT::get))));
                 if (path.contains("{key}")) {
                     String own = path.replace("{project}", strangersProject);
-                    pairs.add(new Pair(
-                            new Request(method, filled(own, name -> name), body),
-                            new Request(method, filled(own, ABSENT::get), body)));
+                    pairs.add(new Pair(route.to(filled(own, name -> name)), route.to(filled(own, ABSENT::get))));
                 }
             }
-        });
+        }
         assertThat(pairs).hasSizeGreaterThan(25);
         for (Pair pair : pairs) {
             HttpResponse<String> answer = pair.owned().sendAs(stranger);
@@ -190,12 +176,11 @@ class TenantSeparationIT {
 
     @Test
     void listsHaveTheirOwnOnly() throws Exception {
-        List<String> paths = new ArrayList<>();
-        forEachOperation((path, method, operation) -> {
-            if (method.equals("get") && !path.contains("{")) {
-                paths.add(path);
-            }
-        });
+        List<String> paths = routes.stream()
+                .filter(route -> route.method().equals("get"))
+                .map(DescribedRoute::path)
+                .filter(path -> !path.contains("{"))
+                .toList();
         for (String path : paths) {
             HttpResponse<String> answer = stranger.get(path);
             ABSENT.keySet().forEach(name -> assertThat(answer.body()).as(path).doesNotContain(name));
@@ -213,18 +198,20 @@ class TenantSeparationIT {
     @Test
     void namesInBodiesMeanNothing() throws Exception {
         List<Pair> pairs = new ArrayList<>();
-        forEachOperation((path, method, operation) -> {
-            JsonNode example = operation.at("/requestBody/content/application~1json/example");
-            if (!path.contains("{") && !path.startsWith("/v1/organization") && example instanceof ObjectNode body) {
+        for (DescribedRoute route : routes) {
+            String path = route.path();
+            if (!path.contains("{")
+                    && !path.startsWith("/v1/organization")
+                    && route.example() instanceof ObjectNode body) {
                 for (String name : List.of(OWNED.get("file"), SECRET, model)) {
                     for (String owned : withEachText(body, name)) {
                         pairs.add(new Pair(
-                                new Request(method, path, owned),
-                                new Request(method, path, owned.replace(name, ABSENT.get(name)))));
+                                new Request(route.method(), path, owned),
+                                new Request(route.method(), path, owned.replace(name, ABSENT.get(name)))));
                     }
                 }
             }
-        });
+        }
         assertThat(pairs).hasSizeGreaterThan(50);
         for (Pair pair : pairs) {
             requireSame(pair, pair.owned().sendAs(stranger));
@@ -361,19 +348,5 @@ class TenantSeparationIT {
         }
         publish(stranger, strangersProject, "mine", 3);
         assertThat(stranger.post("/v1/adapters/mine/pin", "{}").statusCode()).isEqualTo(403);
-    }
-
-    private interface Visitor {
-        void visit(String path, String method, JsonNode operation) throws Exception;
-    }
-
-    private static void forEachOperation(Visitor visitor) throws Exception {
-        for (Map.Entry<String, JsonNode> path : document.path("paths").properties()) {
-            for (Map.Entry<String, JsonNode> operation : path.getValue().properties()) {
-                if (!operation.getKey().equals("parameters")) {
-                    visitor.visit(path.getKey(), operation.getKey(), operation.getValue());
-                }
-            }
-        }
     }
 }

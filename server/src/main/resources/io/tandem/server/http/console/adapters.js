@@ -7,6 +7,9 @@ const ADAPTERS = '/v1/adapters';
 
 const path = adapter => `${ADAPTERS}/${encodeURIComponent(adapter.id)}`;
 
+/** What a version is called within its adapter. */
+const short = (version, adapter) => version.id.slice(adapter.id.length + 1);
+
 async function merge(all, reload) {
   const description = await get('/openapi.json');
   const strategies = description.components.schemas.MergeStrategy.enum;
@@ -50,11 +53,13 @@ async function compress(adapter, reload) {
 }
 
 async function canary(adapter, reload) {
+  const others = adapter.versions.map(version => short(version, adapter)).filter(version => version !== adapter.version);
   await dialog(`Canary of ${adapter.id}`, [
-    field('Percent of the requests that the other version answers; 100 makes it the current one, 0 ends it', el('input',
-        {type: 'number', name: 'percent', min: 0, max: 100, step: 'any', value: adapter.canary?.percent ?? 0, required: true})),
+    field('The other version', select('version', others, adapter.canary?.version ?? others.at(-1))),
+    field('Percent of the requests that it answers; 100 makes it the current one, 0 ends it', el('input',
+        {type: 'number', name: 'percent', min: 0, max: 100, step: 'any', value: adapter.canary?.percent ?? 10, required: true})),
   ], 'Set', async form => {
-    await post(`${path(adapter)}/canary`, {percent: Number(form.get('percent'))});
+    await post(`${path(adapter)}/canary`, {version: form.get('version'), percent: Number(form.get('percent'))});
     await reload();
   });
 }
@@ -67,7 +72,7 @@ function actions(adapter, reload) {
   return el('div', {class: 'row', role: 'group', 'aria-label': adapter.id},
       button('Compress…', action(() => compress(adapter, reload))),
       does(adapter.pinned ? 'Unpin' : 'Pin', () => post(`${path(adapter)}/pin`, {pinned: !adapter.pinned})),
-      adapter.canary && button('Canary…', action(() => canary(adapter, reload))),
+      adapter.versions.length > 1 && button('Canary…', action(() => canary(adapter, reload))),
       adapter.versions.length > 1 && does('Roll back', () => post(`${path(adapter)}/rollback`)),
       button('Export', action(() => download(`${path(adapter)}/export`, `${adapter.id.replace(/[^\w.-]/g, '_')}.zip`))),
       does('Delete', async () => {
@@ -80,7 +85,7 @@ function actions(adapter, reload) {
 function versions(adapter) {
   return el('details', {}, el('summary', {}, `${adapter.versions.length}`),
       ...adapter.versions.map(version => el('p', {class: 'mono'},
-          `${version.id === adapter.version ? '● ' : ''}${version.id} ${version.form ?? ''} ${bytes(version.bytes ?? 0)} ${version.tier ?? ''}`)));
+          `${short(version, adapter) === adapter.version ? '● ' : ''}${version.id} ${version.form ?? ''} ${bytes(version.bytes ?? 0)} ${version.tier ?? ''}`)));
 }
 
 export async function adapters(place) {

@@ -3,6 +3,7 @@
 import {get, list, post, remove, upload} from './api.js';
 import {chart} from './charts.js';
 import {action, button, dialog, el, field, notice, number, refresh, select, table, time} from './dom.js';
+import {comparison} from './playground.js';
 
 const JOBS = '/v1/fine_tuning/jobs';
 const EVERY_MILLIS = 3000;
@@ -100,14 +101,25 @@ async function detail(place, id) {
   const losses = chart('Loss by step', ['training', 'validation']);
   const head = el('div');
   const log = el('div');
+  /** What the job has made so far. */
+  let model = null;
+  let asked = null;
+  const summary = el('summary');
+  const samples = el('details', {class: 'samples', hidden: true, ontoggle: action(async () => {
+    if (samples.open) {
+      asked ??= await comparison(model);
+      samples.replaceChildren(summary, asked.place);
+      asked.focus();
+    }
+  })}, summary);
   place.append(
       el('p', {}, el('a', {href: '#jobs'}, '← All jobs')),
       el('section', {class: 'card'}, head),
+      samples,
       el('section', {class: 'card'}, el('h2', {}, 'Loss'), losses.place),
       el('section', {class: 'card'}, el('h2', {}, 'Events'), log));
 
-  function describe(job, checkpoints) {
-    const model = job.fine_tuned_model ?? checkpoints[0]?.fine_tuned_model_checkpoint;
+  function describe(job) {
     head.replaceChildren(
         el('div', {class: 'row spread'}, el('h2', {}, job.id), actions(job, reload, () => {
           location.hash = '#jobs';
@@ -116,8 +128,17 @@ async function detail(place, id) {
           status(job), method(job), number(job.trained_tokens), time(job.created_at),
           job.finished_at ? '' : time(job.estimated_finish), result(job),
         ]], ''),
-        job.error?.message ? el('p', {class: 'tag bad', role: 'alert'}, job.error.message) : '',
-        model ? el('p', {}, el('a', {href: `#playground/${encodeURIComponent(model)}`}, `Sample ${model} beside the base model`)) : '');
+        job.error?.message ? el('p', {class: 'tag bad', role: 'alert'}, job.error.message) : '');
+  }
+
+  /** Offers to ask the newest of what the job has made. */
+  function offer(newest) {
+    model = newest;
+    samples.hidden = !model;
+    if (model) {
+      summary.textContent = `Sample ${model} beside the base model`;
+      asked?.suggest(model);
+    }
   }
 
   let shown = null;
@@ -136,9 +157,10 @@ async function detail(place, id) {
     events = [...news, ...events].slice(0, MOST_EVENTS);
     // Whoever is at a button keeps it for as long as it does the same.
     if (shown?.status !== job.status || !head.contains(document.activeElement)) {
-      describe(job, checkpoints);
+      describe(job);
     }
     shown = job;
+    offer(job.fine_tuned_model ?? checkpoints[0]?.fine_tuned_model_checkpoint);
     losses.show(curves(events));
     log.replaceChildren(table(['Time', 'Event'],
         events.slice(0, 200).map(event => [time(event.created_at), event.message]), 'Nothing has happened yet.'));
@@ -153,6 +175,7 @@ async function detail(place, id) {
   return () => {
     end();
     losses.close();
+    asked?.close();
   };
 }
 

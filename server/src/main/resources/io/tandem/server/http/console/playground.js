@@ -33,6 +33,7 @@ function column(label, chosen) {
 
   return {
     place: el('section', {class: 'card'}, field(label, model), output, speed),
+    model,
     async ask(path, request, signal) {
       try {
         await ask(path, request, signal);
@@ -43,11 +44,17 @@ function column(label, chosen) {
   };
 }
 
-export async function playground(place, wanted) {
+/**
+ * A form for the question, and two columns of answers.
+ *
+ * @param wanted the second model; any that there is if empty
+ * @return its `place` and what can be done with it
+ */
+export async function comparison(wanted) {
   const models = (await get('/v1/models')).data;
   const base = models.find(model => !model.parent)?.id ?? '';
-  const other = wanted || models.find(model => model.parent)?.id || base;
-  const columns = [column('First model', base), column('Second model', other)];
+  let suggested = wanted || models.find(model => model.parent)?.id || base;
+  const columns = [column('First model', base), column('Second model', suggested)];
   const prompt = el('textarea', {name: 'prompt', rows: 4, required: true});
   const kind = el('select', {name: 'kind'}, el('option', {value: 'chat'}, 'chat'), el('option', {value: 'completion'}, 'completion'));
   const most = el('input', {type: 'number', name: 'tokens', min: 1, max: 100000, value: 128});
@@ -78,10 +85,27 @@ export async function playground(place, wanted) {
           field('As', kind), field('Most tokens', most), field('Temperature', heat),
           el('button', {class: 'main'}, 'Ask both'), stop));
 
-  place.append(
+  const place = el('div', {},
       el('datalist', {id: 'models'}, ...[...models.map(model => model.id), 'auto'].map(id => el('option', {value: id}))),
       form,
       el('div', {class: 'cards'}, ...columns.map(each => each.place)));
-  prompt.focus();
-  return () => running?.abort();
+  return {
+    place,
+    focus: () => prompt.focus(),
+    /** Names another second model, unless somebody has chosen one. */
+    suggest(model) {
+      if (columns[1].model.value === suggested) {
+        columns[1].model.value = model;
+      }
+      suggested = model;
+    },
+    close: () => running?.abort(),
+  };
+}
+
+export async function playground(place, wanted) {
+  const {place: asking, focus, close} = await comparison(wanted);
+  place.append(asking);
+  focus();
+  return close;
 }
