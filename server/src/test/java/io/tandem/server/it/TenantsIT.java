@@ -302,6 +302,18 @@ class TenantsIT {
                 .isEqualTo(2);
     }
 
+    /** Where rows that ask for less could always pass. */
+    @Test
+    void batchesOfATenantTakeTurnsWhateverTheirRowsAskFor() throws Exception {
+        BatchRequests batches = new BatchRequests(limited("orderly", "{\"concurrent_sequences\":16}"));
+        String single = batches.create(completions(400, 24));
+        batches.awaitRows(single, 1);
+        String pairs = batches.create(completions(4, 24).replace("\"max_tokens\"", "\"n\":2,\"max_tokens\""));
+        assertThat(batches.awaitEnd(pairs).at("/request_counts/completed").asInt())
+                .isEqualTo(4);
+        assertThat(batches.get(single).path("status").asText()).isEqualTo("in_progress");
+    }
+
     @Test
     void whatComesAtOnceKeepsToAQuotaToo() throws Exception {
         RunningServer caller = limited("hasty", "{\"file_bytes\":1000000,\"adapters\":2}");
