@@ -23,6 +23,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What every route asks of whoever calls it, by the server's own description and {@code docs/tenants.md}. */
 @Timeout(120)
 class RouteAccessIT {
+    private static final String PROJECTS = "/v1/organization/projects";
+
     /** Each may what those before it may. */
     private static final List<String> ROLES = List.of("inference", "finetune", "admin");
 
@@ -41,9 +43,9 @@ class RouteAccessIT {
     @BeforeAll
     static void start() throws Exception {
         server = RunningServer.start(directory);
-        RunningServer operator = server.as(key(server, "admin"));
+        RunningServer operator = server.as(key(server, "default", "admin"));
         for (String role : ROLES) {
-            CALLERS.put(role, server.as(key(operator, role)));
+            CALLERS.put(role, server.as(key(operator, "default", role)));
         }
         routes = DescribedRoute.of(server);
         assertThat(routes).hasSizeGreaterThan(60);
@@ -54,8 +56,8 @@ class RouteAccessIT {
         server.close();
     }
 
-    private static String key(RunningServer by, String role) throws Exception {
-        String path = "/v1/organization/projects/default/api_keys";
+    private static String key(RunningServer by, String tenant, String role) throws Exception {
+        String path = PROJECTS + "/" + tenant + "/api_keys";
         return by.json(by.post(path, "{\"name\":\"k\",\"role\":\"" + role + "\"}"))
                 .path("value")
                 .asText();
@@ -130,6 +132,29 @@ class RouteAccessIT {
                 path.startsWith("/v1/adapters") || path.endsWith("_lora_adapter") || path.equals("/v1/models/{model}");
         boolean looks = route.method().equals("get") && !path.endsWith("/export");
         return path.startsWith("/v1/fine_tuning/") || ofAdapters && !looks ? "finetune" : "inference";
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"inference", "finetune", "admin"})
+    void aRoleInAnotherTenantIncludesThoseBelowIt(String role) throws Exception {
+        RunningServer operator = CALLERS.get("admin");
+        String tenant = operator.json(operator.post(PROJECTS, "{\"name\":\"of-" + role + "\"}"))
+                .path("id")
+                .asText();
+        RunningServer caller = server.as(key(operator, tenant, role));
+        int rank = ROLES.indexOf(role);
+        assertThat(caller.post("/v1/completions", "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":1}")
+                        .statusCode())
+                .isEqualTo(200);
+        HttpResponse<String> job =
+                caller.post("/v1/fine_tuning/jobs", "{\"model\":\"tiny\",\"training_file\":\"file-1\"}");
+        assertThat(job.statusCode()).isEqualTo(rank >= 1 ? 400 : 403);
+        if (rank == 0) {
+            assertThat(job.body()).contains("insufficient_permissions", "finetune");
+        }
+        assertThat(caller.get(PROJECTS + "/" + tenant + "/api_keys").statusCode())
+                .isEqualTo(rank >= 2 ? 200 : 403);
+        assertThat(caller.get("/metrics").statusCode()).isEqualTo(403);
     }
 
     /** Scripts and styles are files of the server, nothing is sent elsewhere, and no other page has this one in a frame. */
