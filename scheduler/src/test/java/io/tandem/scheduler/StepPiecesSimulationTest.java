@@ -148,9 +148,23 @@ class StepPiecesSimulationTest {
     /** As much as windows get. */
     @Test
     void underFullLoadAStepGetsItsShareOfTheTime() {
+        assertThat(shareUnderFullLoad(0)).isBetween(0.02, 0.06);
+    }
+
+    /** Windows that only the floor pays for are no sign of room. */
+    @Test
+    void besideAnotherJobItGetsNoMore() {
+        assertThat(shareUnderFullLoad(1)).isBetween(0.01, 0.06);
+    }
+
+    /** What part of the time the opening and the first step of the job take. */
+    private double shareUnderFullLoad(int others) {
         FakeDevice slow = new FakeDevice(
                 Scenario.CONFIG.deviceLimits(FakeDevice.limits(4, CONTEXT, 3)), inputs -> 2 * TPOT_MILLIS);
         Scenario loaded = new Scenario(slow, Scenario.CONFIG);
+        for (int i = 0; i < others; i++) {
+            loaded.engine.submit(job("other " + i, 2 + i), new RecordingJobSink());
+        }
         slow.slowSteps(PIECES, PIECE_MILLIS);
         loaded.engine.submit(job, sink);
         long id = 0;
@@ -164,8 +178,7 @@ class StepPiecesSimulationTest {
             ended = slow.nanoTime();
             began = began == 0 || !sink.started() ? ended : began;
         }
-        double share = 2 * PIECES * PIECE_MILLIS * NANOS_PER_MILLI / (ended - began);
-        assertThat(share).isBetween(0.02, 0.06);
+        return 2 * PIECES * PIECE_MILLIS * NANOS_PER_MILLI / (ended - began);
     }
 
     @Test
@@ -246,6 +259,23 @@ class StepPiecesSimulationTest {
         assertThat(scenario.device.trainees()).isZero();
         assertThat(answer.end().reason()).isEqualTo(FinishReason.LENGTH);
         assertThat(scenario.engine.healthy()).isTrue();
+    }
+
+    /** Its step is not made again. */
+    @Test
+    void aPauseHoldsThoughAnIterationFails() {
+        assertThat(scenario.engine.submit(job, sink)).isEmpty();
+        while (sink.steps().size() < 2) {
+            iterate();
+        }
+        iterate();
+        scenario.engine.pauseJob("job");
+        scenario.engine.checkIntegrity();
+        assertThat(sink.ended()).as("in the midst of a step").isFalse();
+        scenario.device.failNext(1);
+        scenario.engine.iterate();
+        assertThat(sink.steps()).hasSize(2);
+        goesOn(2);
     }
 
     /** An iteration of others fails; the step has nothing to do with it. */

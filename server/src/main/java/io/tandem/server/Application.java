@@ -463,25 +463,25 @@ public final class Application implements AutoCloseable {
         closing = true;
         LOG.info("shutting down");
         try (Closing end = new Closing(CLOSE)) {
-            end.part("batches", batches::drain);
+            end.part("rows of batches", batches::drain);
             engine.shutDown();
             end.part("the engine", () -> engineThread.join(STOP.toMillis()));
-            watchdog.close();
-            grammars.close();
+            end.part("the watchdog", watchdog::close);
+            end.part("the grammars", grammars::close);
             end.part("fine-tuning jobs", jobs::close);
             end.part("batches", batches::close);
             end.part("adapters", adapters::close);
             // Last words to clients leave before their connections close.
             end.part("the HTTP server", () -> Listeners.await(vertx.close()));
             if (!engineThread.isAlive()) {
-                device.close();
+                end.part("the device", device::close);
             }
             end.part("usage", () -> {
                 tenants.saveLastUse();
                 usage.save();
             });
             end.part("the storage", storage::close);
-            data.close();
+            end.part("the data directory", data::close);
             // A collector may keep it waiting, and nothing else waits for that.
             end.part("traces", traces::close);
         }

@@ -338,6 +338,11 @@ public final class FinetuneRun {
         }
     }
 
+    /** Whether it will be suspended when its step ends. */
+    public boolean pausing() {
+        return pausing;
+    }
+
     /** Suspends the job as it was after its last step, which is finished if it is under way. */
     public void suspend() {
         if (step != null) {
@@ -364,7 +369,7 @@ public final class FinetuneRun {
         return rest;
     }
 
-    /** Whether the device failed within an update, which may have changed half of the weights. */
+    /** Whether an update is under way, which may have changed half of the weights if the device fails. */
     public boolean updating() {
         return step != null || pruning;
     }

@@ -23,6 +23,7 @@ import io.tandem.scheduler.plan.IterationPlan;
 import io.tandem.scheduler.plan.IterationPlan.Chunk;
 import io.tandem.scheduler.plan.IterationPlanner;
 import io.tandem.scheduler.plan.ModestTenants;
+import io.tandem.scheduler.plan.PendingSteps;
 import io.tandem.scheduler.plan.PendingTraining;
 import io.tandem.scheduler.plan.PlanEncoder;
 import io.tandem.scheduler.plan.ServingSpell;
@@ -32,6 +33,7 @@ import io.tandem.scheduler.slo.LatencyReport;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.LongSupplier;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
@@ -73,6 +75,9 @@ public final class IterationLoop {
     private final boolean depthwise;
 
     private ServingSpell spell = ServingSpell.NONE;
+    /** How long what trainees need beside windows has waited. */
+    private ServingSpell stepSpell = ServingSpell.NONE;
+
     private long iteration;
     private int failuresInARow;
 
@@ -176,7 +181,7 @@ public final class IterationLoop {
         IterationPlan plan =
                 planner.plan(inference.ready(), inference.waitingCount(), training, modest, nanoTime.getAsLong());
         if (plan.empty()) {
-            return prepareTrainees();
+            return prepareTrainees(plan, modest);
         }
         iteration++;
         // Latency is not learned from iterations of one loop. What happens once in any, drawing above all, is a larger
@@ -198,35 +203,42 @@ public final class IterationLoop {
         if (!oneLoop) {
             latency.observe(plan.features(), now - start);
         }
-        boolean waits = plan.training().isEmpty() && (training.isPresent() || jobs.preparing());
+        boolean waits = plan.training().isEmpty() && training.isPresent();
         spell = waits ? spell.plus(now - start) : ServingSpell.NONE;
+        stepSpell = stepSpell.plus(now - start);
         Accepted accepted = apply(plan, outputs, now);
         report(plan, accepted, modest.bound(targets), now - start, predicted, alone);
         prepareTrainees(plan, modest);
         return true;
     }
 
-    /** With nothing else to do. In pieces all the same, so that nobody who comes waits for a step. */
-    private boolean prepareTrainees() {
-        boolean preparing = jobs.preparing();
-        if (preparing) {
-            jobs.prepareTrainees(targets.pieceNanos());
-        } else {
-            listener.idle();
-        }
-        return preparing;
-    }
-
-    /** After an iteration, whose tokens have gone out. */
-    private void prepareTrainees(IterationPlan plan, ModestTenants modest) {
-        if (jobs.preparing()) {
-            long now = nanoTime.getAsLong();
-            long nanos = planner.pieceNanos(plan, inference.ready(), inference.waitingCount(), modest, spell, now);
-            if (nanos > 0) {
-                jobs.prepareTrainees(nanos);
-                spell = ServingSpell.NONE;
+    /**
+     * Goes on with what trainees need, when the iteration's tokens have gone out. In pieces without an iteration too, so that nobody
+     * who comes waits for a step.
+     *
+     * @return false if there was nothing to do, neither before nor now
+     */
+    private boolean prepareTrainees(IterationPlan plan, ModestTenants modest) {
+        Set<String> tenants = jobs.preparingTenants();
+        if (tenants.isEmpty()) {
+            stepSpell = ServingSpell.NONE;
+            if (plan.empty()) {
+                listener.idle();
             }
+            return !plan.empty();
         }
+        long nanos = planner.pieceNanos(
+                plan,
+                inference.ready(),
+                inference.waitingCount(),
+                modest,
+                new PendingSteps(tenants, stepSpell),
+                nanoTime.getAsLong());
+        if (nanos > 0) {
+            jobs.prepareTrainees(nanos);
+            stepSpell = ServingSpell.NONE;
+        }
+        return true;
     }
 
     /**

@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
 import java.util.function.ObjDoubleConsumer;
@@ -88,9 +89,7 @@ final class JobQueue {
         return laid.isEmpty()
                 ? Optional.empty()
                 : Optional.of(new PendingTraining(
-                        laid.keySet().stream()
-                                .map(run -> InferenceRequest.tenant(run.job().caller()))
-                                .collect(Collectors.toSet()),
+                        laid.keySet().stream().map(JobQueue::tenant).collect(Collectors.toSet()),
                         arena.progress(),
                         laid.keySet().stream().allMatch(FinetuneRun::betweenSteps),
                         spell));
@@ -203,9 +202,16 @@ final class JobQueue {
         }
     }
 
-    /** Whether the device has something to do for trainees outside of iterations, a step above all. */
-    boolean preparing() {
-        return running.stream().anyMatch(FinetuneRun::preparing);
+    /** Whose jobs' trainees the device has something to do for outside of iterations, a step above all. */
+    Set<String> preparingTenants() {
+        return running.stream()
+                .filter(FinetuneRun::preparing)
+                .map(JobQueue::tenant)
+                .collect(Collectors.toSet());
+    }
+
+    private static String tenant(FinetuneRun run) {
+        return InferenceRequest.tenant(run.job().caller());
     }
 
     /** Lets the device do it for about so long. */
@@ -264,6 +270,11 @@ final class JobQueue {
             return;
         }
         try {
+            if (run.pausing()) {
+                run.suspend();
+                leaveIfEnded(run);
+                return;
+            }
             FinetuneJob rest = run.withdraw();
             leaveIfEnded(run);
             failures.put(id, failed);

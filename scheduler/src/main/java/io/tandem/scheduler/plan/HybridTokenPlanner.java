@@ -28,9 +28,9 @@ import java.util.Optional;
  * holds while another tenant than the job's waits for a first token. As long as there are {@link ModestTenants}, iterations
  * are as short as {@link TenantDelay} says, and those that give their first tokens have no window at all.
  *
- * <p>What a step takes beside its windows goes on after iterations in pieces, by the same rules: what is left of the budget,
- * or the floor's share when that is enough for a whole piece. An iteration that had room for a window, or for best-effort
- * rows, has room for a piece; so most steps are done with their last window.
+ * <p>What a step takes beside its windows goes on after iterations in pieces, by the same rules: if the budget has room for a
+ * whole piece, or when the floor's share is enough for one. Where the budget had room for a window, or for best-effort rows, it has
+ * room for a piece, which the next windows make up for; so most steps are done with their last window.
  */
 public final class HybridTokenPlanner implements IterationPlanner {
     private final Finetuning config;
@@ -111,19 +111,25 @@ public final class HybridTokenPlanner implements IterationPlanner {
             List<Sequence> running,
             int waiting,
             ModestTenants modest,
-            ServingSpell spell,
+            PendingSteps steps,
             long nowNanos) {
-        boolean hadRoom = plan.training().isPresent()
-                || plan.chunks().stream().anyMatch(chunk -> chunk.sequence().bestEffort());
-        // It follows an iteration that may have been as long as the limit.
+        // It may follow an iteration that is as long as the limit.
         long mostNanos = Math.min(pieceNanos, delay.limitNanos(modest) / 2);
-        if (hadRoom || savedNanos(spell.nanos()) >= mostNanos) {
+        if (plan.empty() || savedNanos(steps.spell().nanos()) >= mostNanos) {
             return mostNanos;
         }
-        // The next iteration has about the same work.
-        long aloneNanos = latency.predictNanos(plan.features());
-        long leftNanos = spareNanos(budget.nanos(running, nowNanos), waiting, modest) - aloneNanos;
-        return Math.max(0, Math.min(mostNanos, leftNanos));
+        long spareNanos = ModestTenants.awaitFirstToken(running, steps.tenants())
+                ? 0
+                : spareNanos(budget.nanos(running, nowNanos), waiting, modest);
+        // The next iteration has about the same work. What can wait fills the time there is, and makes up for a piece.
+        long workNanos = latency.predictNanos(plan.features());
+        boolean fits = hasWhatCanWait(plan) ? workNanos <= spareNanos : workNanos + mostNanos <= spareNanos;
+        return fits ? mostNanos : 0;
+    }
+
+    private static boolean hasWhatCanWait(IterationPlan plan) {
+        return plan.training().isPresent()
+                || plan.chunks().stream().anyMatch(chunk -> chunk.sequence().bestEffort());
     }
 
     /** What the floor owes to training after inference alone has run for so long. */

@@ -23,16 +23,15 @@ public interface IterationPlanner {
     /**
      * How long steps of trainees that are under way may go on after an iteration; 0 if they wait.
      *
-     * @param plan of the iteration
+     * @param plan of the iteration; empty if there was none
      * @param running as it left them
      * @param waiting as in {@link #plan}, and so are the modest tenants
-     * @param spell how long training has waited
      */
     long pieceNanos(
             IterationPlan plan,
             List<Sequence> running,
             int waiting,
             ModestTenants modest,
-            ServingSpell spell,
+            PendingSteps steps,
             long nowNanos);
 }

@@ -71,7 +71,7 @@ public final class TemporalPlanner implements IterationPlanner {
             List<Sequence> running,
             int waiting,
             ModestTenants modest,
-            ServingSpell spell,
+            PendingSteps steps,
             long nowNanos) {
         return Long.MAX_VALUE;
     }

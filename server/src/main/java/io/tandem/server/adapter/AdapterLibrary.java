@@ -283,7 +283,7 @@ public final class AdapterLibrary {
                 .filter(entry -> !AdapterEntry.isCheckpoint(entry.name()))
                 .count();
         if (count + coming >= most.getAsLong()) {
-            String jobs = coming == 0 ? "" : " and " + coming + " jobs that make more";
+            String jobs = coming == 0 ? "" : " and " + coming + " open jobs";
             throw ApiException.quotaExceeded(
                     "This project has " + count + " adapters" + jobs + ", as many as its quota allows; delete some.");
         }

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -52,6 +53,9 @@ public final class BatchService implements AutoCloseable {
     private final Deque<BatchRun> turns = new ArrayDeque<>();
 
     private @Nullable Rows rows;
+    /** Of tenants that have a row for which there is no room yet, the batch that it is of: no other one passes it. */
+    private final Map<TenantId, BatchRun> heads = new HashMap<>();
+
     private volatile int waiting;
     private volatile int flying;
 
@@ -208,6 +212,7 @@ public final class BatchService implements AutoCloseable {
         if (BatchObject.ended(run.batch())) {
             open.remove(run.id());
             turns.remove(run);
+            heads.values().remove(run);
             LOG.info("{}: {}", run.id(), BatchObject.status(run.batch()));
         } else if (more) {
             thread.execute(() -> goOn(run));
@@ -240,6 +245,11 @@ public final class BatchService implements AutoCloseable {
     }
 
     private boolean begins(BatchRun run, Rows answering) {
+        TenantId tenant = BatchObject.tenant(run.batch());
+        if (heads.getOrDefault(tenant, run) != run) {
+            return false;
+        }
+        heads.remove(tenant);
         Optional<BatchRow> next;
         try {
             next = run.nextRow(now());
@@ -247,13 +257,13 @@ public final class BatchService implements AutoCloseable {
             failed(run, e);
             return false;
         }
-        if (next.isPresent() && !leavesRoom(BatchObject.tenant(run.batch()), next.get())) {
+        if (next.isPresent() && !leavesRoom(tenant, next.get())) {
             run.putBack(next.get());
+            heads.put(tenant, run);
             return false;
         }
         next.ifPresent(row -> {
-            Answering answer = answering.answer(
-                    BatchObject.tenant(run.batch()), BatchObject.endpoint(run.batch()), row.body(), row.bytes());
+            Answering answer = answering.answer(tenant, BatchObject.endpoint(run.batch()), row.body(), row.bytes());
             run.begun(row, answer);
             var unused = answer.reply().thenAccept(reply -> thread.execute(() -> ended(run, row, answer, reply)));
         });

@@ -166,7 +166,9 @@ public final class JobService implements AutoCloseable {
                 setup.device().requireTeacher(alternative.learning());
                 setup.device().requireFits("hyperparameters", alternative.method(), alternative.optimizer());
             }
-            libraries.apply(tenant).requireRoom(openJobs(tenant));
+            if (!spec.method().makesBase()) {
+                libraries.apply(tenant).requireRoom(openJobs(tenant));
+            }
             requireTokens(tenant);
             FrozenAdapters frozen = spec.frozen(libraries.apply(tenant));
             spec.alternatives().forEach(alternative -> frozen.requireBelow(alternative.method()));

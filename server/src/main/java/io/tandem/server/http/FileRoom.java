@@ -6,15 +6,33 @@ import io.tandem.server.api.TenantId;
 import io.tandem.server.storage.FileStore;
 import io.tandem.server.tenant.Tenants;
 import java.io.IOException;
-import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /** What the files of a tenant may take, those included that other threads are adding. */
 public final class FileRoom {
     private final Tenants tenants;
-    /** Bytes of files that are being added. */
-    private final Map<TenantId, Long> arriving = new HashMap<>();
+    private final Map<TenantId, Arriving> arriving = new ConcurrentHashMap<>();
+
+    /** Files of a tenant that are being added. */
+    private static final class Arriving {
+        private long bytes;
+
+        /** Whatever is added from here on is seen by others, here or among the files. */
+        synchronized void reserve(long more, Check check) throws IOException {
+            check.require(bytes);
+            bytes += more;
+        }
+
+        synchronized void leave(long fewer) {
+            bytes -= fewer;
+        }
+    }
+
+    private interface Check {
+        void require(long others) throws IOException;
+    }
 
     FileRoom(Tenants tenants) {
         this.tenants = tenants;
@@ -31,23 +49,13 @@ public final class FileRoom {
      * @throws ApiException if there is none
      */
     ObjectNode add(TenantId tenant, FileStore own, long bytes, Adding adding) throws IOException {
-        // Whatever is added from here on is seen by others, here or among the files.
-        long others = arrives(tenant, bytes) - bytes;
+        Arriving others = arriving.computeIfAbsent(tenant, none -> new Arriving());
+        others.reserve(bytes, coming -> requireRoom(tenant, own, coming, bytes));
         try {
-            requireRoom(tenant, own, others, bytes);
             return adding.file();
         } finally {
-            arrives(tenant, -bytes);
+            others.leave(bytes);
         }
-    }
-
-    /** @return what arrives now */
-    private synchronized long arrives(TenantId tenant, long bytes) {
-        long all = arriving.merge(tenant, bytes, Long::sum);
-        if (all == 0) {
-            arriving.remove(tenant);
-        }
-        return all;
     }
 
     private void requireRoom(TenantId tenant, FileStore own, long others, long bytes) throws IOException {

@@ -74,8 +74,8 @@ final class UploadHandler implements Handler<RoutingContext> {
         Promise<Void> received = Promise.promise();
         request.exceptionHandler(received::tryFail);
         // A body that is too slow or broken is answered elsewhere; after that, Vert.x reports nothing to the request.
-        // The end
-        // handler of a response belongs to Connections; a second one would take its place.
+        // The
+        // end handler of a response belongs to Connections; a second one would take its place.
         context.addBodyEndHandler(ended -> received.tryFail("The request was answered before its body had arrived."));
         context.vertx()
                 .executeBlocking(() -> new Upload(ScratchDirectory.in(uploads), type(request)), false)

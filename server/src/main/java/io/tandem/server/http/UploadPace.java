@@ -20,12 +20,16 @@ public final class UploadPace {
 
     private final long bytesPerSecond;
     private final LongSupplier clock;
+    /** Of tenants that upload, and of those that have uploaded more than their rate allows by now. */
     private final Map<TenantId, Line> lines = new HashMap<>();
+
+    /** Tenants that upload. */
+    private int uploading;
+
     private Optional<Visit> last = Optional.empty();
     /** The last one of another tenant than that. */
     private Optional<Visit> before = Optional.empty();
 
-    /** Of a tenant that uploads. */
     private static final class Line {
         int uploads;
         /** When all that came would have come at its rate. */
@@ -57,11 +61,18 @@ public final class UploadPace {
     }
 
     synchronized void begins(TenantId tenant) {
-        lines.computeIfAbsent(tenant, none -> new Line(clock.getAsLong())).uploads++;
+        long now = clock.getAsLong();
+        lines.values().removeIf(line -> line.uploads == 0 && line.due - now <= 0);
+        if (lines.computeIfAbsent(tenant, none -> new Line(now)).uploads++ == 0) {
+            uploading++;
+        }
     }
 
     synchronized void ends(TenantId tenant) {
-        lines.computeIfPresent(tenant, (same, line) -> --line.uploads == 0 ? null : line);
+        Line line = lines.get(tenant);
+        if (line != null && --line.uploads == 0) {
+            uploading--;
+        }
     }
 
     /**
@@ -75,7 +86,7 @@ public final class UploadPace {
         if (line == null || bytesPerSecond == 0 || !othersAsk(tenant, now)) {
             return 0;
         }
-        double seconds = (double) bytes * lines.size() / bytesPerSecond;
+        double seconds = (double) bytes * uploading / bytesPerSecond;
         line.due = Math.max(now, line.due) + (long) (seconds * TimeUnit.SECONDS.toNanos(1));
         long early = line.due - now;
         return early > EARLY_NANOS ? early : 0;

@@ -86,6 +86,16 @@ class UploadPaceTest {
     }
 
     @Test
+    void manyShortUploadsAreNoFasterThanALongOne() {
+        pace.asks(QUIET);
+        for (int i = 1; i <= 3; i++) {
+            pace.begins(LOUD);
+            assertThat(pace.nanosAfter(LOUD, BUFFER)).isCloseTo(i * NANOS, ROUNDING);
+            pace.ends(LOUD);
+        }
+    }
+
+    @Test
     void aLittleMayComeEarly() {
         pace.begins(LOUD);
         pace.asks(QUIET);

@@ -1,5 +1,6 @@
 package io.tandem.server.it;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 
 /**
@@ -42,9 +43,14 @@ record Operator(RunningServer server) {
         return id;
     }
 
-    /** @param quota as JSON */
-    void limit(String tenant, String quota) throws IOException, InterruptedException {
-        server.json(server.post(PROJECTS + "/" + tenant, "{\"quota\":" + quota + "}"));
+    /**
+     * Changes a tenant.
+     *
+     * @param quota as JSON
+     * @return how it is now
+     */
+    JsonNode limit(String tenant, String quota) throws IOException, InterruptedException {
+        return server.json(server.post(PROJECTS + "/" + tenant, "{\"quota\":" + quota + "}"));
     }
 
     /** The server as a tenant sees it, with a new key. */

@@ -45,7 +45,9 @@ class QuotaIT {
     }
 
     private static RunningServer limited(String name, String quota) throws Exception {
-        return operator.as(operator.tenant(name, quota), "admin");
+        String tenant = operator.tenant(name);
+        assertThat(operator.limit(tenant, quota).path("name").asText()).isEqualTo(name);
+        return operator.as(tenant, "admin");
     }
 
     @Test
@@ -189,6 +191,18 @@ class QuotaIT {
                         .at("/request_counts/completed")
                         .asInt())
                 .isEqualTo(2);
+    }
+
+    /** Where rows that ask for less could always pass. */
+    @Test
+    void batchesOfATenantTakeTurnsWhateverTheirRowsAskFor() throws Exception {
+        BatchRequests batches = new BatchRequests(limited("orderly", "{\"concurrent_sequences\":16}"));
+        String single = batches.create(completions(400, 24));
+        batches.awaitRows(single, 1);
+        String pairs = batches.create(completions(4, 24).replace("\"max_tokens\"", "\"n\":2,\"max_tokens\""));
+        assertThat(batches.awaitEnd(pairs).at("/request_counts/completed").asInt())
+                .isEqualTo(4);
+        assertThat(batches.get(single).path("status").asText()).isEqualTo("in_progress");
     }
 
     @Test

@@ -35,19 +35,20 @@ final class Piecework {
     /**
      * Adds something that can be left after some of the things.
      *
-     * @param few how many are done at once
+     * @param few how many a lane does at once, or fewer so that each lane has some
      * @param task does it to the things from the first number up to the second
      */
     void add(int things, int few, BiConsumer<Integer, Integer> task) {
         AtomicInteger next = new AtomicInteger();
+        int some = Math.min(few, Math.max(1, things / lanes.count()));
         tasks.add(end -> {
             // All lanes, even for the last thing: with all threads its sums would have another order.
             lanes.share(lanes.count(), (from, to) -> {
                 boolean more = true;
                 while (more) {
-                    int first = next.getAndAdd(few);
+                    int first = next.getAndAdd(some);
                     if (first < things) {
-                        task.accept(first, Math.min(first + few, things));
+                        task.accept(first, Math.min(first + some, things));
                     }
                     more = first < things && !isOver(end);
                 }

@@ -12,6 +12,8 @@ class DiskReserve {
     private static final Logger LOG = LoggerFactory.getLogger(DiskReserve.class);
     /** A deletion takes some 20 KiB of a write-ahead log. */
     static final int BYTES = 4 << 20;
+    /** Where less is free, others need it. */
+    private static final long LEAST_FREE = 4 * BYTES;
 
     private final Path file;
 
@@ -23,6 +25,9 @@ class DiskReserve {
     void take() {
         try {
             if (Files.exists(file) && Files.size(file) == BYTES) {
+                return;
+            }
+            if (Files.getFileStore(file.toAbsolutePath().getParent()).getUsableSpace() < LEAST_FREE) {
                 return;
             }
             byte[] content = new byte[BYTES];

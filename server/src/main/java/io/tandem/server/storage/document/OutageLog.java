@@ -1,11 +1,13 @@
 package io.tandem.server.storage.document;
 
+import java.util.HashSet;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 
 /**
- * Says in the log when a service fails and when it is back: a line for each, unless it fails again soon. From then on it has
+ * Says in the log how a service fails and when it is back: a line for each, unless it fails again soon. From then on it has
  * to answer for a while before it counts as back. Safe from any thread.
  */
 public final class OutageLog {
@@ -18,6 +20,8 @@ public final class OutageLog {
     private State state = State.SOUND;
     /** When it came to be sound, or failed last. */
     private long since;
+    /** What the log says that it does, since it failed. */
+    private final Set<String> said = new HashSet<>();
 
     private enum State {
         SOUND,
@@ -52,6 +56,9 @@ public final class OutageLog {
                     STEADY_SECONDS);
         } else if (state == State.SOUND || state == State.BACK) {
             state = State.FAILING;
+            said.clear();
+        }
+        if (state == State.FAILING && said.add(what)) {
             log.warn("{} {}: {}", service, what, cause.getMessage());
         }
         since = clock.getAsLong();

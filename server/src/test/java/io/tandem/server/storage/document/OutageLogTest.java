@@ -79,4 +79,13 @@ class OutageLogTest {
         fail();
         assertThat(said()).hasSize(5).last().isEqualTo("WARN the store does not answer: refused");
     }
+
+    @Test
+    void anotherReasonHasALineOfItsOwn() {
+        for (int i = 0; i < 5; i++) {
+            fail();
+            log.failed("refuses", new IOException("403"));
+        }
+        assertThat(said()).containsExactly("WARN the store does not answer: refused", "WARN the store refuses: 403");
+    }
 }
