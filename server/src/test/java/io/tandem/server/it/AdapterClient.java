@@ -104,7 +104,8 @@ final class AdapterClient {
     }
 
     byte[] export(String id) throws IOException, InterruptedException {
-        HttpRequest request = HttpRequest.newBuilder(URI.create(server.url() + "/v1/adapters/" + id + "/export"))
+        HttpRequest request = server.withKey(
+                        HttpRequest.newBuilder(URI.create(server.url() + "/v1/adapters/" + id + "/export")))
                 .build();
         HttpResponse<byte[]> answer = client.send(request, BodyHandlers.ofByteArray());
         assertThat(answer.statusCode()).isEqualTo(200);
@@ -122,7 +123,7 @@ final class AdapterClient {
             body.writeBytes(ascii("\r\n"));
         });
         body.writeBytes(ascii("--part--\r\n"));
-        HttpRequest request = HttpRequest.newBuilder(URI.create(server.url() + "/v1/adapters"))
+        HttpRequest request = server.withKey(HttpRequest.newBuilder(URI.create(server.url() + "/v1/adapters")))
                 .header("Content-Type", "multipart/form-data; boundary=part")
                 .POST(BodyPublishers.ofByteArray(body.toByteArray()))
                 .build();

@@ -20,7 +20,7 @@ class KillIT {
     private static final TinyModel MODEL = TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3);
     private static final int WINDOW = 48;
     private static final int KILLS = 3;
-    /** At least as many jobs as there are methods. */
+    /** At least as many jobs as there are methods and choices. */
     private static final int AT_ONCE = 40;
 
     private static final String JOBS = "/v1/fine_tuning/jobs";
@@ -57,20 +57,18 @@ class KillIT {
         }
     }
 
-    /** Of every method that there is, all in the midst of their steps when the server is killed. */
+    /** By every method and every choice of what learns, all in the midst of their steps when the server is killed. */
     @Test
-    void aKilledServersJobsEndWithTheSameAdaptersWhateverTheirMethod() throws Exception {
+    void aKilledServersJobsEndWithTheSameAdaptersHoweverTheyLearn() throws Exception {
+        TinyModel.withTokenizer(TinyModel.Variant.QWEN2, 8).write(directory.resolve(RunningServer.TEACHER));
         Map<String, Adapter> undisturbed = new LinkedHashMap<>();
         Map<String, String> jobs;
         try (RunningServer server = RunningServer.start(directory, WINDOW, AT_ONCE)) {
-            List<String> methods = MethodSettings.names(server);
-            // What comes of these is no adapter; QuantizedBaseIT and SparseBaseIT try them.
-            assertThat(methods.removeAll(List.of("l4q", "pst"))).isTrue();
-            assertThat(methods).contains("lora", "ia3", "prompt_tuning").hasSizeLessThanOrEqualTo(AT_ONCE);
-            for (Map.Entry<String, String> job : create(server, methods, false).entrySet()) {
+            Map<String, String> kinds = kinds(server);
+            for (Map.Entry<String, String> job : create(server, kinds, false).entrySet()) {
                 undisturbed.put(job.getKey(), ended(server, job.getValue()));
             }
-            jobs = create(server, methods, true);
+            jobs = create(server, kinds, true);
         }
         try (ServerProcess server = ServerProcess.start(directory, WINDOW, AT_ONCE)) {
             // From here on they train side by side.
@@ -96,33 +94,43 @@ class KillIT {
         }
     }
 
-    private static Map<String, String> create(RunningServer server, List<String> methods, boolean paused)
+    /** Hyperparameters by the name of the method, or else of what they say beside it. */
+    private static Map<String, String> kinds(RunningServer server) throws Exception {
+        Map<String, String> kinds = new LinkedHashMap<>();
+        for (String method : MethodSettings.names(server)) {
+            kinds.put(method, "\"peft\":\"" + method + "\"" + MethodSettings.of(server, method));
+        }
+        // What comes of these is no adapter; QuantizedBaseIT and SparseBaseIT try them.
+        assertThat(kinds.keySet().removeAll(List.of("l4q", "pst"))).isTrue();
+        for (String choice : MethodSettings.choices(server)) {
+            kinds.put(choice, "\"learns\":{\"type\":\"" + choice + "\"}");
+        }
+        kinds.put("lora_bias", "\"lora_bias\":true");
+        assertThat(kinds)
+                .containsKeys("lora", "ia3", "prompt_tuning", "ist", "das", "teacher")
+                .hasSizeLessThanOrEqualTo(AT_ONCE);
+        return kinds;
+    }
+
+    private static Map<String, String> create(RunningServer server, Map<String, String> kinds, boolean paused)
             throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(40));
         Map<String, String> jobs = new LinkedHashMap<>();
-        for (String method : methods) {
-            String own = MethodSettings.of(server, method);
+        for (Map.Entry<String, String> kind : kinds.entrySet()) {
             String body = "{\"model\":\"tiny\",\"training_file\":\"" + file + "\",\"seed\":7,\"hyperparameters\":{"
-                    + "\"n_epochs\":6,\"batch_size\":4,\"checkpoint_every\":6,\"peft\":\"" + method + "\"" + own
-                    + "}}";
+                    + "\"n_epochs\":6,\"batch_size\":4,\"checkpoint_every\":6," + kind.getValue() + "}}";
             String id = server.json(server.post(JOBS, body)).path("id").asText();
             if (paused) {
-                while (steps(server.get(events(id)).body()) == 0) {
-                    Thread.sleep(5);
-                }
+                new JobClient(server).awaitStep(id, 1);
                 server.json(server.post(JOBS + "/" + id + "/pause", "{}"));
             }
-            jobs.put(method, id);
+            jobs.put(kind.getKey(), id);
         }
         return jobs;
     }
 
     private static String events(String id) {
         return JOBS + "/" + id + "/events?limit=1000";
-    }
-
-    private static int steps(String events) {
-        return events.split("\"type\":\"metrics\"", -1).length - 1;
     }
 
     private static Adapter ended(RunningServer server, String id) throws Exception {

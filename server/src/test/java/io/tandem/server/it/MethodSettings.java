@@ -10,9 +10,18 @@ final class MethodSettings {
 
     /** All methods that the server describes. */
     static List<String> names(RunningServer server) throws Exception {
+        return names(server, "Hyperparameters/properties/peft");
+    }
+
+    /** All choices of what of an adapter learns that the server describes. */
+    static List<String> choices(RunningServer server) throws Exception {
+        return names(server, "Learns/properties/type");
+    }
+
+    private static List<String> names(RunningServer server, String property) throws Exception {
         List<String> names = new ArrayList<>();
         server.json(server.get("/openapi.json"))
-                .at("/components/schemas/Hyperparameters/properties/peft/enum")
+                .at("/components/schemas/" + property + "/enum")
                 .forEach(name -> {
                     if (name.isTextual()) {
                         names.add(name.asText());

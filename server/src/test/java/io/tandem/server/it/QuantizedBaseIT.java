@@ -8,46 +8,22 @@ import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.server.api.JsonBody;
 import java.net.http.HttpResponse;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.assertj.core.data.Offset;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** L4Q as a job: the base model that comes of it, and what it is worth. */
-class QuantizedBaseIT {
-    private static final String JOBS = "/v1/fine_tuning/jobs";
-    private static final int WINDOW = 24;
-    private static final String SETTINGS =
-            "\"peft\":\"l4q\",\"group_size\":4,\"n_epochs\":6,\"batch_size\":4,\"learning_rate\":0.01";
+class QuantizedBaseIT extends BaseMakingIT {
+    private static final String METHOD =
+            "\"peft\":\"l4q\",\"group_size\":4,\"batch_size\":4,\"learning_rate\":0.01,\"checkpoint_every\":5";
+    private static final String SETTINGS = METHOD + ",\"n_epochs\":6";
 
-    @TempDir
-    private Path directory;
-
-    private RunningServer server;
-    private JobClient jobs;
-    private BaseJobs bases;
-
-    @BeforeEach
-    void start() throws Exception {
-        server = RunningServer.start(directory, WINDOW);
-        jobs = new JobClient(server);
-        bases = new BaseJobs(server);
+    QuantizedBaseIT() {
+        super(METHOD);
     }
 
-    @AfterEach
-    void stop() {
-        server.close();
-    }
-
-    private Path base(JsonNode job) {
-        return directory.resolve("data").resolve(job.path("fine_tuned_base").asText());
-    }
-
-    /** A pause and a restart in the midst leave the same files, and beside the job requests get what they always get. */
+    /** Requests beside the job get what they always get. */
     @Test
     void theBaseServesWhatTheJobMeasured() throws Exception {
         String before = bases.text();
@@ -58,20 +34,6 @@ class QuantizedBaseIT {
         assertThat(job.path("fine_tuned_model").isNull()).isTrue();
         List<Double> losses = bases.validLosses(whole);
         assertThat(losses.get(losses.size() - 1)).isLessThan(losses.get(0) / 2);
-
-        String halved = bases.create(SETTINGS);
-        jobs.awaitMessage(halved, "Step 10/60");
-        server.json(server.post(JOBS + "/" + halved + "/pause", "{}"));
-        jobs.awaitMessage(halved, "is paused after step");
-        stop();
-        start();
-        server.json(server.post(JOBS + "/" + halved + "/resume", "{}"));
-        jobs.awaitMessage(halved, "goes on after step");
-        JsonNode other = jobs.succeeded(halved);
-        assertThat(Files.readAllBytes(base(other).resolve("model.safetensors")))
-                .isEqualTo(Files.readAllBytes(base(job).resolve("model.safetensors")));
-        JsonNode checkpoints = server.json(server.get(JOBS + "/" + halved + "/checkpoints"));
-        assertThat(checkpoints.path("data")).as("none can be called").isEmpty();
 
         try (RunningServer served = RunningServer.start(directory.resolve("second"), base(job))) {
             BaseJobs made = new BaseJobs(served);
@@ -117,7 +79,7 @@ class QuantizedBaseIT {
 
     @Test
     void whatCannotBeIsRefusedByName() throws Exception {
-        bases.refused(SETTINGS.replace("4,\"n_epochs", "32,\"n_epochs"), "peft", "'group_size' that divides");
+        bases.refused(SETTINGS.replace("size\":4,\"batch", "size\":32,\"batch"), "peft", "'group_size' that divides");
         bases.refused(SETTINGS + ",\"bits\":5", "bits", "must be 4 or 8");
         bases.refused(SETTINGS + ",\"lora_plus_ratio\":2", "lora_plus_ratio", "is not a setting of the method 'l4q'");
         bases.refused(SETTINGS + ",\"under\":[\"a\"]", "under", "of which a base model comes");

@@ -43,6 +43,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -53,6 +54,9 @@ import java.util.function.Consumer;
 /** The whole server over a tiny model, on a free port. */
 final class RunningServer implements AutoCloseable {
     static final String MODEL = "tiny";
+    /** The folder of a model that jobs may learn from. */
+    static final String TEACHER = "teacher";
+
     static final int CONTEXT = 256;
     /** The property with the address of a database of documents. */
     static final String DOCUMENTS = "tandem.test.documents";
@@ -106,11 +110,12 @@ final class RunningServer implements AutoCloseable {
         return start(directory, settings -> settings.fixedWindowTokens = fixedWindowTokens);
     }
 
-    /** The same with so many jobs that train at once. */
+    /** The same with so many jobs that train at once, and the directory's teacher, if it has one. */
     static RunningServer start(Path directory, int fixedWindowTokens, int concurrentJobs) throws IOException {
         return start(directory, settings -> {
             settings.fixedWindowTokens = fixedWindowTokens;
             settings.concurrentJobs = concurrentJobs;
+            settings.teacher = Optional.of(directory.resolve(TEACHER)).filter(Files::exists);
         });
     }
 
@@ -284,11 +289,16 @@ final class RunningServer implements AutoCloseable {
         return send(HttpRequest.newBuilder(URI.create(url() + path)).DELETE(), "");
     }
 
+    /** A request that has the key of {@link #as}, if there is one. */
+    HttpRequest.Builder withKey(HttpRequest.Builder builder) {
+        key.ifPresent(secret -> builder.setHeader("Authorization", "Bearer " + secret));
+        return builder;
+    }
+
     /** Every request that a test sends, and its answer, has to be as the server describes it. */
     private HttpResponse<String> send(HttpRequest.Builder builder, String body)
             throws IOException, InterruptedException {
-        key.ifPresent(secret -> builder.setHeader("Authorization", "Bearer " + secret));
-        HttpRequest request = builder.build();
+        HttpRequest request = withKey(builder).build();
         HttpResponse<String> answer = client.send(request, BodyHandlers.ofString());
         String type = answer.headers().firstValue("Content-Type").orElse("");
         URI uri = request.uri();

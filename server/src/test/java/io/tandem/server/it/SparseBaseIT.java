@@ -11,46 +11,22 @@ import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.kernels.weights.Checkpoint;
 import java.net.http.HttpResponse;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.assertj.core.data.Offset;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** PST as a job: the sparse base model that comes of it, and what it is worth. */
-class SparseBaseIT {
+class SparseBaseIT extends BaseMakingIT {
     private static final String JOBS = "/v1/fine_tuning/jobs";
-    private static final int WINDOW = 24;
     private static final ModelConfig MODEL =
             TinyModel.of(TinyModel.Variant.LLAMA, 1).config();
-    private static final String SETTINGS =
-            "\"peft\":\"pst\",\"rank\":4,\"sparsity\":0.6,\"n_epochs\":6,\"batch_size\":4,"
-                    + "\"learning_rate\":0.003,\"checkpoint_every\":5";
+    private static final String METHOD = "\"peft\":\"pst\",\"rank\":4,\"sparsity\":0.6,\"batch_size\":4,"
+            + "\"learning_rate\":0.003,\"checkpoint_every\":5";
+    private static final String SETTINGS = METHOD + ",\"n_epochs\":6";
 
-    @TempDir
-    private Path directory;
-
-    private RunningServer server;
-    private JobClient jobs;
-    private BaseJobs bases;
-
-    @BeforeEach
-    void start() throws Exception {
-        server = RunningServer.start(directory, WINDOW);
-        jobs = new JobClient(server);
-        bases = new BaseJobs(server);
-    }
-
-    @AfterEach
-    void stop() {
-        server.close();
-    }
-
-    private Path base(JsonNode job) {
-        return directory.resolve("data").resolve(job.path("fine_tuned_base").asText());
+    SparseBaseIT() {
+        super(METHOD);
     }
 
     /** Every linear of the layers has the zeros that were asked for, and nothing else has any. */
@@ -99,36 +75,6 @@ class SparseBaseIT {
             assertThat(made.text()).isNotEmpty();
             assertThat(made.measured()).isCloseTo(losses.get(losses.size() - 1), Offset.offset(1e-5));
         }
-    }
-
-    /** Neither a pause nor a killed server changes the files, though weights get sparser all the time. */
-    @Test
-    void pausesRestartsAndKillsLeaveNoTrace() throws Exception {
-        byte[] whole = weights(jobs.succeeded(bases.create(SETTINGS)));
-        String id = bases.create(SETTINGS);
-        jobs.awaitMessage(id, "Step 10/60");
-        server.json(server.post(JOBS + "/" + id + "/pause", "{}"));
-        jobs.awaitMessage(id, "is paused after step");
-        stop();
-        try (ServerProcess killed = ServerProcess.start(directory, WINDOW, 1)) {
-            killed.post(JOBS + "/" + id + "/resume");
-            while (!killed.get(JOBS + "/" + id + "/events?limit=1000").contains("Step 20/60")) {
-                Thread.sleep(5);
-            }
-        }
-        start();
-        JsonNode other = jobs.succeeded(id);
-        assertThat(jobs.events(id))
-                .extracting(event -> event.path("message").asText())
-                .anyMatch(message -> message.contains("goes on after step"));
-        assertThat(weights(other)).isEqualTo(whole);
-        assertThat(server.json(server.get(JOBS + "/" + id + "/checkpoints")).path("data"))
-                .as("none can be called")
-                .isEmpty();
-    }
-
-    private byte[] weights(JsonNode job) throws Exception {
-        return Files.readAllBytes(base(job).resolve("model.safetensors"));
     }
 
     @Test

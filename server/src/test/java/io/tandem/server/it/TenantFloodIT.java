@@ -22,31 +22,15 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Timeout(120)
 class TenantFloodIT {
-    private static final String PROJECTS = "/v1/organization/projects";
     private static final int STREAMS = 24;
     private static final int REQUESTS = 12;
+    /** Many times as many as can run at once. */
+    private static final int WEIGHED_ANSWERS = 240;
 
     @TempDir
     private Path directory;
 
     private volatile boolean over;
-
-    private static RunningServer operator(RunningServer server) throws Exception {
-        String body = "{\"name\":\"ops\",\"role\":\"admin\"}";
-        return server.as(server.json(server.post(PROJECTS + "/default/api_keys", body))
-                .path("value")
-                .asText());
-    }
-
-    private static RunningServer tenant(RunningServer operator, String name) throws Exception {
-        String id = operator.json(operator.post(PROJECTS, "{\"name\":\"" + name + "\"}"))
-                .path("id")
-                .asText();
-        String body = "{\"name\":\"k\",\"role\":\"finetune\"}";
-        return operator.as(operator.json(operator.post(PROJECTS + "/" + id + "/api_keys", body))
-                .path("value")
-                .asText());
-    }
 
     /** Repeats a request, and counts the answers; those that are refused come again later. */
     private Callable<Integer> repeat(AtomicInteger done, Callable<HttpResponse<String>> request) {
@@ -68,16 +52,17 @@ class TenantFloodIT {
         return "{\"model\":\"tiny\",\"prompt\":\"" + prompt + "\",\"max_tokens\":" + tokens + ",\"ignore_eos\":true}";
     }
 
-    private static double trained(RunningServer operator) throws IOException, InterruptedException {
+    private static double trained(Operator operator) throws IOException, InterruptedException {
         return metric(operator, "tandem_tokens_total{phase=\"finetune\"}");
     }
 
-    private static double bounded(RunningServer operator) throws IOException, InterruptedException {
+    private static double bounded(Operator operator) throws IOException, InterruptedException {
         return metric(operator, "tandem_iterations_bounded_total");
     }
 
-    private static double metric(RunningServer operator, String name) throws IOException, InterruptedException {
-        return operator.get("/metrics")
+    private static double metric(Operator operator, String name) throws IOException, InterruptedException {
+        return operator.server()
+                .get("/metrics")
                 .body()
                 .lines()
                 .filter(line -> line.startsWith(name + " "))
@@ -94,13 +79,20 @@ class TenantFloodIT {
         }
     }
 
+    private void end(List<Future<Integer>> flood) throws Exception {
+        over = true;
+        for (Future<Integer> each : flood) {
+            assertThat(each.get()).isNotNegative();
+        }
+    }
+
     @Test
     void theOtherGetsItsAnswersAndAllElseGoesOn() throws Exception {
         ExecutorService clients = Executors.newCachedThreadPool();
         try (RunningServer server = RunningServer.start(directory)) {
-            RunningServer operator = operator(server);
-            RunningServer loud = tenant(operator, "loud");
-            RunningServer quiet = tenant(operator, "quiet");
+            Operator operator = Operator.of(server);
+            RunningServer loud = operator.as(operator.tenant("loud"), "finetune");
+            RunningServer quiet = operator.as(operator.tenant("quiet"), "finetune");
             AtomicInteger answers = new AtomicInteger();
             AtomicInteger uploads = new AtomicInteger();
             AtomicInteger texts = new AtomicInteger();
@@ -139,10 +131,39 @@ class TenantFloodIT {
                                 && trained(operator) > before);
             }
             assertThat(bounded(operator)).isPositive();
+            end(flood);
+        } finally {
             over = true;
-            for (Future<Integer> each : flood) {
-                assertThat(each.get()).isNotNegative();
+            clients.shutdownNow();
+        }
+    }
+
+    /** All their answers have as many tokens. Where both ask for more than there is, they get four to one. */
+    @Test
+    void ofTwoThatFloodTheHeavierGetsMore() throws Exception {
+        ExecutorService clients = Executors.newCachedThreadPool();
+        try (RunningServer server = RunningServer.start(directory)) {
+            Operator operator = Operator.of(server);
+            AtomicInteger heavy = new AtomicInteger();
+            AtomicInteger light = new AtomicInteger();
+            RunningServer first = operator.as(operator.tenant("heavy", "{\"weight\":4}"), "inference");
+            RunningServer second = operator.as(operator.tenant("light", "{\"weight\":1}"), "inference");
+            List<Future<Integer>> flood = new ArrayList<>();
+            for (int i = 0; i < STREAMS; i++) {
+                String body = completion("question " + i, 32);
+                flood.add(clients.submit(repeat(heavy, () -> first.post("/v1/completions", body))));
+                flood.add(clients.submit(repeat(light, () -> second.post("/v1/completions", body))));
             }
+            // Whoever came first was alone for a moment.
+            await(flood, () -> heavy.get() > 0 && light.get() > 0);
+            int heavyBefore = heavy.get();
+            int lightBefore = light.get();
+            await(flood, () -> heavy.get() - heavyBefore + light.get() - lightBefore >= WEIGHED_ANSWERS);
+            int more = heavy.get() - heavyBefore;
+            int less = light.get() - lightBefore;
+            assertThat(more).as("and %d for the other", less).isGreaterThan(2 * less);
+            assertThat(less).isPositive();
+            end(flood);
         } finally {
             over = true;
             clients.shutdownNow();
@@ -154,9 +175,9 @@ class TenantFloodIT {
         int rate = 1 << 20;
         String file = TrainingFiles.chats(8000);
         try (RunningServer server = RunningServer.withUploadRate(directory, rate)) {
-            RunningServer operator = operator(server);
-            RunningServer loud = tenant(operator, "loud");
-            RunningServer quiet = tenant(operator, "quiet");
+            Operator operator = Operator.of(server);
+            RunningServer loud = operator.as(operator.tenant("loud"), "finetune");
+            RunningServer quiet = operator.as(operator.tenant("quiet"), "finetune");
             quiet.json(quiet.post("/v1/completions", completion("a question", 1)));
             long start = System.nanoTime();
             String id = loud.upload("train.jsonl", file);

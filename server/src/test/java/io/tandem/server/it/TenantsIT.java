@@ -1,12 +1,10 @@
 package io.tandem.server.it;
 
-import static io.tandem.server.it.BatchRequests.completions;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.server.client.TenantsCommand;
 import io.tandem.server.storage.StoredData;
-import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.http.HttpResponse;
@@ -16,7 +14,6 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -196,139 +193,6 @@ class TenantsIT {
                 .isEqualTo(400);
     }
 
-    private static RunningServer limited(String name, String quota) throws Exception {
-        String tenant = tenant(name);
-        String body = "{\"quota\":" + quota + "}";
-        JsonNode set = operator.json(operator.post(PROJECTS + "/" + tenant, body));
-        assertThat(set.path("name").asText()).isEqualTo(name);
-        return server.as(newKey(tenant, "admin").path("value").asText());
-    }
-
-    @Test
-    void aQuotaOfRequestsAndTokensIsKept() throws Exception {
-        RunningServer caller = limited("few", "{\"requests_per_minute\":2,\"tokens_per_minute\":1000000}");
-        HttpResponse<String> first = caller.post("/v1/completions", COMPLETION);
-        assertThat(first.statusCode()).isEqualTo(200);
-        assertThat(first.headers().firstValue("x-ratelimit-limit-requests")).contains("2");
-        assertThat(first.headers().firstValue("x-ratelimit-remaining-requests")).contains("1");
-        assertThat(first.headers().firstValue("x-ratelimit-limit-tokens")).contains("1000000");
-        assertThat(first.headers().firstValue("x-ratelimit-reset-requests").orElse(""))
-                .matches("[0-9.]+m?s");
-        assertThat(caller.post("/v1/embeddings", "{\"model\":\"tiny\",\"input\":\"a\"}")
-                        .statusCode())
-                .isEqualTo(200);
-        HttpResponse<String> third = caller.post("/v1/chat/completions", COMPLETION);
-        assertThat(third.statusCode()).as(third.body()).isEqualTo(429);
-        assertThat(third.body()).contains("\"type\":\"requests\"", "\"code\":\"rate_limit_exceeded\"");
-        assertThat(third.headers().firstValueAsLong("Retry-After").orElse(0)).isBetween(1L, 30L);
-        // Others, and what is not for the model, have nothing to do with it.
-        assertThat(caller.get("/v1/models").statusCode()).isEqualTo(200);
-        assertThat(operator.post("/v1/completions", COMPLETION).statusCode()).isEqualTo(200);
-        RunningServer wordy = limited("wordy", "{\"tokens_per_minute\":1}");
-        assertThat(wordy.post("/v1/completions", COMPLETION).statusCode()).isEqualTo(200);
-        HttpResponse<String> more = wordy.post("/v1/completions", COMPLETION);
-        assertThat(more.statusCode()).isEqualTo(429);
-        assertThat(more.body()).contains("\"type\":\"tokens\"");
-    }
-
-    @Test
-    void aQuotaOfAnswersFilesAndAdaptersIsKept() throws Exception {
-        RunningServer caller =
-                limited("small", "{\"concurrent_sequences\":2,\"file_bytes\":100,\"adapters\":0,\"weight\":0.5}");
-        String three = COMPLETION.replace("1}", "1,\"n\":3}");
-        HttpResponse<String> answers = caller.post("/v1/completions", three);
-        assertThat(answers.statusCode()).as(answers.body()).isEqualTo(429);
-        assertThat(answers.body()).contains("2 answers at once");
-        for (int i = 0; i < 3; i++) {
-            assertThat(caller.post("/v1/completions", three.replace("3}", "2}")).statusCode())
-                    .isEqualTo(200);
-        }
-        String file = caller.upload("a.jsonl", "{\"text\":\"" + "x".repeat(80) + "\"}");
-        HttpResponse<String> second = caller.tryUpload("b.jsonl", "{\"text\":\"" + "x".repeat(80) + "\"}");
-        assertThat(second.statusCode()).isEqualTo(429);
-        assertThat(second.body()).contains("insufficient_quota");
-        HttpResponse<String> job = caller.post("/v1/fine_tuning/jobs", NO_JOB.replace("file-1", file));
-        assertThat(job.statusCode()).as(job.body()).isEqualTo(429);
-        caller.delete("/v1/files/" + file);
-        assertThat(caller.tryUpload("b.jsonl", "{\"text\":\"" + "x".repeat(80) + "\"}")
-                        .statusCode())
-                .isEqualTo(200);
-    }
-
-    /** Rows of any size leave three quarters of the answers, and the larger ones come to their turn. */
-    @Test
-    void aBatchLeavesItsOwnTenantsRequestsRoom() throws Exception {
-        RunningServer caller = limited("patient", "{\"concurrent_sequences\":8}");
-        BatchRequests batches = new BatchRequests(caller);
-        String two = completions(40, 24).replace("\"prompt\":\"the same\"", "\"prompt\":[\"the\",\"same\"]");
-        String id = batches.create(two + completions(40, 24).replace("row-", "one-"));
-        batches.awaitRows(id, 1);
-        String six = COMPLETION.replace("1}", "4,\"n\":6}");
-        int answered = 0;
-        while (batches.get(id).path("status").asText().equals("in_progress")) {
-            HttpResponse<String> answer = caller.post("/v1/completions", six);
-            assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
-            answered++;
-        }
-        assertThat(answered).isPositive();
-        JsonNode batch = batches.awaitEnd(id);
-        assertThat(batch.at("/request_counts/completed").asInt())
-                .as(batch.toString())
-                .isEqualTo(80);
-        // More than the quarter runs alone.
-        String eight = completions(2, 2).replace("\"max_tokens\"", "\"n\":8,\"max_tokens\"");
-        assertThat(batches.awaitEnd(batches.create(eight))
-                        .at("/request_counts/completed")
-                        .asInt())
-                .isEqualTo(2);
-    }
-
-    /** Where rows that ask for less could always pass. */
-    @Test
-    void batchesOfATenantTakeTurnsWhateverTheirRowsAskFor() throws Exception {
-        BatchRequests batches = new BatchRequests(limited("orderly", "{\"concurrent_sequences\":16}"));
-        String single = batches.create(completions(400, 24));
-        batches.awaitRows(single, 1);
-        String pairs = batches.create(completions(4, 24).replace("\"max_tokens\"", "\"n\":2,\"max_tokens\""));
-        assertThat(batches.awaitEnd(pairs).at("/request_counts/completed").asInt())
-                .isEqualTo(4);
-        assertThat(batches.get(single).path("status").asText()).isEqualTo("in_progress");
-    }
-
-    @Test
-    void whatComesAtOnceKeepsToAQuotaToo() throws Exception {
-        RunningServer caller = limited("hasty", "{\"file_bytes\":1000000,\"adapters\":2}");
-        String large = "{\"text\":\"" + "x".repeat(600_000) + "\"}";
-        List<CompletableFuture<Integer>> uploads = new ArrayList<>();
-        for (int i = 0; i < 12; i++) {
-            uploads.add(CompletableFuture.supplyAsync(() -> {
-                try {
-                    return caller.tryUpload("a.jsonl", large).statusCode();
-                } catch (IOException | InterruptedException e) {
-                    throw new IllegalStateException(e);
-                }
-            }));
-        }
-        assertThat(uploads.stream().map(CompletableFuture::join)).containsOnlyOnce(200);
-        String file = caller.upload("b.jsonl", "{\"text\":\"abcdef\"}\n".repeat(200));
-        String job = NO_JOB.replace("file-1\"", file + "\",\"hyperparameters\":{\"n_epochs\":50,\"batch_size\":1}");
-        List<String> jobs = new ArrayList<>();
-        for (int i = 0; i < 2; i++) {
-            jobs.add(caller.json(caller.post("/v1/fine_tuning/jobs", job))
-                    .path("id")
-                    .asText());
-        }
-        HttpResponse<String> third = caller.post("/v1/fine_tuning/jobs", job);
-        assertThat(third.statusCode()).as(third.body()).isEqualTo(429);
-        assertThat(third.body()).contains("insufficient_quota");
-        for (String id : jobs) {
-            assertThat(caller.post("/v1/fine_tuning/jobs/" + id + "/cancel", "{}")
-                            .statusCode())
-                    .isEqualTo(200);
-        }
-        assertThat(caller.post("/v1/fine_tuning/jobs", job).statusCode()).isEqualTo(200);
-    }
-
     @Test
     void usageIsCountedByTenantModelAndDay() throws Exception {
         String tenant = tenant("counted");
@@ -390,51 +254,6 @@ class TenantsIT {
         assertThat(last.path("data")).hasSize(1);
         assertThat(last.path("has_more").asBoolean()).isFalse();
         assertThat(operator.get(usage + "99999999999").statusCode()).isEqualTo(200);
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"supervised", "search"})
-    void tokensThatAreTrainedHaveAQuotaByDay(String method) throws Exception {
-        String tenant = tenant("learner-" + method);
-        operator.json(operator.post(PROJECTS + "/" + tenant, "{\"quota\":{\"training_tokens_per_day\":1}}"));
-        RunningServer caller = server.as(newKey(tenant, "admin").path("value").asText());
-        String file = caller.upload("a.jsonl", TrainingFiles.chats(16));
-        String job = NO_JOB.replace("file-1", file)
-                .replaceFirst(
-                        "\\}$", ",\"validation_file\":\"" + file + "\",\"method\":{\"type\":\"" + method + "\"}}");
-        String id =
-                caller.json(caller.post("/v1/fine_tuning/jobs", job)).path("id").asText();
-        String path = "/v1/fine_tuning/jobs/" + id;
-        while (!caller.json(caller.get(path)).path("status").asText().equals("paused")) {
-            Thread.sleep(20);
-        }
-        assertThat(caller.get(path + "/events?limit=100").body()).contains("as its quota allows");
-        for (String more : List.of("/v1/fine_tuning/jobs", path + "/resume")) {
-            HttpResponse<String> answer = caller.post(more, more.equals(path + "/resume") ? "{}" : job);
-            assertThat(answer.statusCode()).as(answer.body()).isEqualTo(429);
-            assertThat(answer.body()).contains("insufficient_quota");
-        }
-        operator.json(operator.post(PROJECTS + "/" + tenant, "{\"quota\":{}}"));
-        assertThat(caller.post(path + "/resume", "{}").statusCode()).isEqualTo(200);
-        assertThat(caller.post(path + "/cancel", "{}").statusCode()).isEqualTo(200);
-        String usage = "/v1/organization/usage/completions?format=csv&start_time="
-                + Instant.now().getEpochSecond();
-        assertThat(caller.get(usage).body()).containsPattern(tenant + ",ft:tiny:adapter:[0-9a-f]+,0,0,0,0,[1-9]");
-    }
-
-    @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "{\"quota\":{\"requests_per_minute\":-1}}",
-                "{\"quota\":{\"requests_per_minute\":1.5}}",
-                "{\"quota\":{\"tokens_per_minute\":99999999999999999999}}",
-                "{\"quota\":{\"weight\":0}}",
-                "{\"quota\":{\"wait\":1}}",
-                "{\"quota\":7}"
-            })
-    void wrongQuotasAreRefused(String body) throws Exception {
-        HttpResponse<String> answer = operator.post(PROJECTS + "/default", body);
-        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
     }
 
     @Test
