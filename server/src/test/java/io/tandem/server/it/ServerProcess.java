@@ -2,7 +2,9 @@ package io.tandem.server.it;
 
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.io.OutputStream;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -55,10 +57,26 @@ final class ServerProcess implements AutoCloseable {
                 new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
         for (String line = out.readLine(); line != null; line = out.readLine()) {
             if (line.startsWith(READY)) {
+                drain(process.getInputStream());
                 return new ServerProcess(process, line.substring(READY.length()));
             }
         }
         throw new IOException("the server's process ended before it was ready");
+    }
+
+    /** A server whose log nobody reads stands still when the pipe is full. */
+    private static void drain(InputStream log) {
+        Thread reader = new Thread(
+                () -> {
+                    try {
+                        log.transferTo(OutputStream.nullOutputStream());
+                    } catch (IOException e) {
+                        // It was killed.
+                    }
+                },
+                "log of a server");
+        reader.setDaemon(true);
+        reader.start();
     }
 
     private static String same(String property) {
