@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.server.storage.NotStoredException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -267,6 +268,9 @@ abstract class BlobsTest {
                             }
                         } catch (NoSuchFileException e) {
                             // Deleted a moment ago.
+                        } catch (UncheckedIOException e) {
+                            // Deleted while its files were listed.
+                            assertThat(e).hasCauseInstanceOf(NoSuchFileException.class);
                         }
                     }
                     return null;
