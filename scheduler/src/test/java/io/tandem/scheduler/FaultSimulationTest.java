@@ -79,7 +79,7 @@ class FaultSimulationTest {
         assertThat(scenario.device.trainees()).isZero();
         for (int i = 0; i < jobs.size(); i++) {
             if (jobSinks.get(i).end() instanceof JobOutcome.Succeeded) {
-                assertThat(story(jobSinks.get(i))).isEqualTo(alone(jobs.get(i)));
+                assertThat(JobStory.of(jobSinks.get(i))).isEqualTo(alone(jobs.get(i)));
             }
         }
         for (int id = 0; id < requests.size(); id++) {
@@ -122,7 +122,7 @@ class FaultSimulationTest {
                                 .contains("the loss is not a finite number in step "
                                         + (badSink.steps().size() + 1))
                                 .contains("try a lower learning rate"));
-        assertThat(story(goodSink)).isEqualTo(alone(good));
+        assertThat(JobStory.of(goodSink)).isEqualTo(alone(good));
         assertThat(request.end().reason()).isEqualTo(FinishReason.LENGTH);
         assertThat(scenario.device.trainees()).isZero();
     }
@@ -174,12 +174,6 @@ class FaultSimulationTest {
         RecordingJobSink sink = new RecordingJobSink();
         scenario.engine.submit(job, sink);
         scenario.runDry();
-        return story(sink);
-    }
-
-    private static JobStory story(RecordingJobSink sink) {
-        JobStory story = new JobStory();
-        story.add(sink);
-        return story;
+        return JobStory.of(sink);
     }
 }

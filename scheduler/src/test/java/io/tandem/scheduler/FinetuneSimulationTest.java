@@ -59,9 +59,7 @@ class FinetuneSimulationTest {
         assertThat(sink.steps()).hasSize(job.totalSteps());
         scenario.runDry();
         assertThat(scenario.device.trainees()).isZero();
-        JobStory story = new JobStory();
-        story.add(sink);
-        return story;
+        return JobStory.of(sink);
     }
 
     @Test

@@ -48,19 +48,13 @@ class StepPiecesSimulationTest {
                 new Cadence(1, true, 1, 0, true));
     }
 
-    private static JobStory story(RecordingJobSink sink) {
-        JobStory story = new JobStory();
-        story.add(sink);
-        return story;
-    }
-
     /** What the job does with steps that take no time. */
     private static JobStory alone(FinetuneJob job) {
         Scenario scenario = new Scenario(FakeDevice.limits(4, CONTEXT, 3), Scenario.CONFIG);
         RecordingJobSink sink = new RecordingJobSink();
         scenario.engine.submit(job, sink);
         scenario.runDry();
-        return story(sink);
+        return JobStory.of(sink);
     }
 
     private void submitSlow() {
@@ -118,11 +112,10 @@ class StepPiecesSimulationTest {
             iterate();
         }
         assertThat(within[0]).as("tokens within steps").isGreaterThan(100);
-        // An iteration that makes use of all that was saved, a piece of a quarter of the target, and the last bit of
-        // it.
+        // An iteration that uses all that was saved, a piece of a quarter of the target, and its last bit.
         assertThat(longest[0]).isLessThan(2 * TPOT_MILLIS + TPOT_MILLIS / 4 + PIECE_MILLIS);
         assertThat(scenario.ends).allMatch(end -> end.tpotNanos() < TPOT_MILLIS * NANOS_PER_MILLI);
-        assertThat(story(sink)).isEqualTo(alone(job));
+        assertThat(JobStory.of(sink)).isEqualTo(alone(job));
     }
 
     @Test
@@ -142,7 +135,7 @@ class StepPiecesSimulationTest {
         // The first piece of a step follows its last window.
         assertThat(idle).isGreaterThan(0.9 * PIECES * PIECE_MILLIS * job.totalSteps());
         assertThat(scenario.engine.iterate()).isFalse();
-        assertThat(story(sink)).isEqualTo(alone(job));
+        assertThat(JobStory.of(sink)).isEqualTo(alone(job));
     }
 
     /** As much as windows get. */
@@ -218,7 +211,7 @@ class StepPiecesSimulationTest {
         assertThat(scenario.device.trainees()).isZero();
         JobCheckpoint from = ((JobOutcome.Suspended) sink.end()).checkpoint().orElseThrow();
         assertThat(from.step()).isEqualTo(step);
-        JobStory story = story(sink);
+        JobStory story = JobStory.of(sink);
         Scenario next = new Scenario(FakeDevice.limits(4, CONTEXT, 3), Scenario.CONFIG);
         next.device.slowSteps(PIECES, PIECE_MILLIS);
         RecordingJobSink rest = new RecordingJobSink();
@@ -288,7 +281,7 @@ class StepPiecesSimulationTest {
         scenario.device.failNext(1);
         scenario.runDry();
         assertThat(answer.end().reason()).isEqualTo(FinishReason.FAILED);
-        assertThat(story(sink)).isEqualTo(alone(job));
+        assertThat(JobStory.of(sink)).isEqualTo(alone(job));
     }
 
     @Test
@@ -304,8 +297,8 @@ class StepPiecesSimulationTest {
         }
         assertThat(quickSink.steps().size()).isGreaterThan(1);
         scenario.runDry();
-        assertThat(story(sink)).isEqualTo(alone(job));
-        assertThat(story(quickSink)).isEqualTo(alone(quick));
+        assertThat(JobStory.of(sink)).isEqualTo(alone(job));
+        assertThat(JobStory.of(quickSink)).isEqualTo(alone(quick));
     }
 
     /** As quick a step as there was before steps had pieces: no iteration comes in between. */
@@ -317,6 +310,6 @@ class StepPiecesSimulationTest {
             assertThat(scenario.device.preparing()).isFalse();
         }
         assertThat(List.copyOf(scenario.reports)).allMatch(report -> report.finetunes());
-        assertThat(story(sink)).isEqualTo(alone(job));
+        assertThat(JobStory.of(sink)).isEqualTo(alone(job));
     }
 }

@@ -16,6 +16,13 @@ public final class JobStory {
     private final Map<Integer, String> examinations = new TreeMap<>();
     private String end = "";
 
+    /** Of a job that ran once. */
+    public static JobStory of(RecordingJobSink sink) {
+        JobStory story = new JobStory();
+        story.add(sink);
+        return story;
+    }
+
     /** Adds what a run of the job did. */
     public void add(RecordingJobSink sink) {
         sink.steps()

@@ -15,23 +15,9 @@ public final class FileRoom {
     private final Tenants tenants;
     private final Map<TenantId, Arriving> arriving = new ConcurrentHashMap<>();
 
-    /** Files of a tenant that are being added. */
+    /** What is being added to the files of a tenant; locked while it changes. */
     private static final class Arriving {
-        private long bytes;
-
-        /** Whatever is added from here on is seen by others, here or among the files. */
-        synchronized void reserve(long more, Check check) throws IOException {
-            check.require(bytes);
-            bytes += more;
-        }
-
-        synchronized void leave(long fewer) {
-            bytes -= fewer;
-        }
-    }
-
-    private interface Check {
-        void require(long others) throws IOException;
+        long bytes;
     }
 
     FileRoom(Tenants tenants) {
@@ -49,12 +35,17 @@ public final class FileRoom {
      * @throws ApiException if there is none
      */
     ObjectNode add(TenantId tenant, FileStore own, long bytes, Adding adding) throws IOException {
-        Arriving others = arriving.computeIfAbsent(tenant, none -> new Arriving());
-        others.reserve(bytes, coming -> requireRoom(tenant, own, coming, bytes));
+        Arriving all = arriving.computeIfAbsent(tenant, none -> new Arriving());
+        synchronized (all) {
+            requireRoom(tenant, own, all.bytes, bytes);
+            all.bytes += bytes;
+        }
         try {
             return adding.file();
         } finally {
-            others.leave(bytes);
+            synchronized (all) {
+                all.bytes -= bytes;
+            }
         }
     }
 

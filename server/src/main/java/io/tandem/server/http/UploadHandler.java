@@ -73,9 +73,8 @@ final class UploadHandler implements Handler<RoutingContext> {
         // From the start, or a client that leaves before its body has a place would not be noticed.
         Promise<Void> received = Promise.promise();
         request.exceptionHandler(received::tryFail);
-        // A body that is too slow or broken is answered elsewhere; after that, Vert.x reports nothing to the request.
-        // The
-        // end handler of a response belongs to Connections; a second one would take its place.
+        // A body that is too slow or broken is answered elsewhere; Vert.x reports nothing to the request after that.
+        // A second end handler of the response would take the place of the one that belongs to Connections.
         context.addBodyEndHandler(ended -> received.tryFail("The request was answered before its body had arrived."));
         context.vertx()
                 .executeBlocking(() -> new Upload(ScratchDirectory.in(uploads), type(request)), false)

@@ -321,6 +321,11 @@ final class JobBench implements AutoCloseable {
         return jobs.get(TenantId.DEFAULT, id).join();
     }
 
+    /** The last step of the checkpoint from which the engine has begun. */
+    int resumedStep(String id) {
+        return engine.work(id).orElseThrow().resumeFrom().orElseThrow().step();
+    }
+
     String status(String id) {
         return job(id).path("status").asText();
     }

@@ -93,13 +93,7 @@ class JobReadingTest {
         bench.close();
         bench = JobBench.open(root);
         bench.awaitStart(training);
-        assertThat(bench.engine
-                        .work(training)
-                        .orElseThrow()
-                        .resumeFrom()
-                        .orElseThrow()
-                        .step())
-                .isEqualTo(3);
+        assertThat(bench.resumedStep(training)).isEqualTo(3);
         assertThat(bench.status(reading)).isEqualTo("validating_files");
         assertThat(bench.said(reading, "error")).isEmpty();
         bench.jobs.cancel(TenantId.DEFAULT, reading).join();

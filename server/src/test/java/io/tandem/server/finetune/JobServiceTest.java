@@ -102,13 +102,7 @@ class JobServiceTest {
         Files.move(root.resolve("elsewhere"), adapters);
         bench.jobs.resume(TenantId.DEFAULT, id).join();
         bench.awaitStart(id);
-        assertThat(bench.engine
-                        .work(id)
-                        .orElseThrow()
-                        .resumeFrom()
-                        .orElseThrow()
-                        .step())
-                .isEqualTo(3);
+        assertThat(bench.resumedStep(id)).isEqualTo(3);
         assertThat(bench.succeed(id, 1).path("status").asText()).isEqualTo("succeeded");
     }
 
@@ -131,13 +125,7 @@ class JobServiceTest {
         bench.blobs.show();
         bench.jobs.resume(TenantId.DEFAULT, id).join();
         bench.awaitStart(id);
-        assertThat(bench.engine
-                        .work(id)
-                        .orElseThrow()
-                        .resumeFrom()
-                        .orElseThrow()
-                        .step())
-                .isEqualTo(3);
+        assertThat(bench.resumedStep(id)).isEqualTo(3);
     }
 
     /** What it has learned and written stays. */
@@ -229,13 +217,7 @@ class JobServiceTest {
         reopen();
         assertThat(bench.library.names()).hasSize(1).doesNotContain(first);
         bench.awaitStart(id);
-        assertThat(bench.engine
-                        .work(id)
-                        .orElseThrow()
-                        .resumeFrom()
-                        .orElseThrow()
-                        .step())
-                .isEqualTo(4);
+        assertThat(bench.resumedStep(id)).isEqualTo(4);
     }
 
     @Test

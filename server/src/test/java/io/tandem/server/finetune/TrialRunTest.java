@@ -92,13 +92,7 @@ class TrialRunTest {
         assertThat(evaluations(id)).containsExactly(1);
         evaluate(id, 3);
         assertThat(evaluations(id)).containsExactly(1, 1);
-        assertThat(bench.engine
-                        .work(id)
-                        .orElseThrow()
-                        .resumeFrom()
-                        .orElseThrow()
-                        .step())
-                .isEqualTo(2);
+        assertThat(bench.resumedStep(id)).isEqualTo(2);
         evaluate(id, 2.5);
         ObjectNode job = bench.job(id);
         assertThat(job.path("status").asText()).as(job.toString()).isEqualTo("succeeded");

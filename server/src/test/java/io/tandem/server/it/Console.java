@@ -15,11 +15,7 @@ record Console(Browser browser, RunningServer operator) {
 
     /** Of a server without keys, which has one then. */
     static Console of(Browser browser, RunningServer server) throws Exception {
-        String key = server.json(server.post(
-                        "/v1/organization/projects/default/api_keys", "{\"name\":\"ops\",\"role\":\"admin\"}"))
-                .path("value")
-                .asText();
-        return new Console(browser, server.as(key));
+        return new Console(browser, Operator.of(server).server());
     }
 
     /** Begins afresh with the overview. */

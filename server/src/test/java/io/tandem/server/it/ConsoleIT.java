@@ -380,13 +380,8 @@ class ConsoleIT {
 
     @Test
     void keysWithFewerRightsSeeWhatTheyMay() throws Exception {
-        String tenant = operator.json(operator.post("/v1/organization/projects", "{\"name\":\"small\"}"))
-                .path("id")
-                .asText();
-        String key = operator.json(
-                        operator.post("/v1/organization/projects/" + tenant + "/api_keys", "{\"name\":\"k\"}"))
-                .path("value")
-                .asText();
+        Operator tenants = new Operator(operator);
+        String key = tenants.as(tenants.tenant("small"), "inference").key();
         browser.evaluate("sessionStorage.setItem('tandem.key', '" + key + "')");
         browser.evaluate("location.reload()");
         browser.text("Metrics are for the keys of whoever runs the server.");

@@ -33,7 +33,6 @@ import org.openqa.selenium.WebElement;
 class ConsoleWorkIT {
     private static final TinyModel MODEL = TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3);
     private static final String JOBS = "/v1/fine_tuning/jobs/";
-    private static final String PROJECTS = "/v1/organization/projects";
     private static final String COMPLETION = "{\"model\":\"tiny\",\"prompt\":\"Once\",\"max_tokens\":8}";
     private static final int MOST_STOPS = 100;
 
@@ -72,19 +71,6 @@ class ConsoleWorkIT {
 
     private static Adapter adapter(long seed) {
         return TinyAdapters.random(MODEL.config(), LoraConfig.allLinears(), 4, seed);
-    }
-
-    /** The new tenant's id. */
-    private static String tenant(String name) throws Exception {
-        return operator.json(operator.post(PROJECTS, "{\"name\":\"" + name + "\"}"))
-                .path("id")
-                .asText();
-    }
-
-    private static RunningServer callerOf(String tenant) throws Exception {
-        return server.as(operator.json(operator.post(PROJECTS + "/" + tenant + "/api_keys", "{\"name\":\"app\"}"))
-                .path("value")
-                .asText());
     }
 
     /** What the view's table has; null as long as it has no such row. */
@@ -157,7 +143,7 @@ class ConsoleWorkIT {
 
     @Test
     void aTenantGetsAQuota() throws Exception {
-        RunningServer caller = callerOf(tenant("limited"));
+        RunningServer caller = new Operator(operator).as(new Operator(operator).tenant("limited"), "inference");
         console.view("Tenants");
         browser.control("limited", "Quota…").click();
         browser.find("dialog input[name=requests_per_minute]").sendKeys("7", Keys.ENTER);
@@ -170,8 +156,8 @@ class ConsoleWorkIT {
 
     @Test
     void whatATenantUsedIsShownAndSaved() throws Exception {
-        String tenant = tenant("busy");
-        RunningServer caller = callerOf(tenant);
+        String tenant = new Operator(operator).tenant("busy");
+        RunningServer caller = new Operator(operator).as(tenant, "inference");
         int prompt = 0;
         int answer = 0;
         for (int i = 0; i < 2; i++) {

@@ -247,20 +247,11 @@ class PromptRoutingIT {
             ModelConfig model = ModelConfigReader.read(own.resolve(RunningServer.MODEL));
             String prompt = "{\"model\":\"auto\",\"prompt\":\"the same\",\"max_tokens\":1}";
             assertThat(version(tiny.post("/v1/completions", prompt))).isEmpty();
-            String key = tiny.json(tiny.post(
-                            "/v1/organization/projects/default/api_keys", "{\"name\":\"ops\",\"role\":\"admin\"}"))
-                    .path("value")
-                    .asText();
-            RunningServer owner = tiny.as(key);
+            Operator operator = Operator.of(tiny);
+            RunningServer owner = operator.server();
             new AdapterClient(owner, own).create("a", TinyAdapters.random(model, LoraConfig.allLinears(), 4, 1));
-            String tenant = owner.json(owner.post("/v1/organization/projects", "{\"name\":\"other\"}"))
-                    .path("id")
-                    .asText();
-            RunningServer other = tiny.as(owner.json(owner.post(
-                            "/v1/organization/projects/" + tenant + "/api_keys",
-                            "{\"name\":\"k\",\"role\":\"inference\"}"))
-                    .path("value")
-                    .asText());
+            String tenant = operator.tenant("other");
+            RunningServer other = operator.as(tenant, "inference");
             assertThat(version(owner.post("/v1/completions", prompt))).startsWith("a@");
             assertThat(version(other.post("/v1/completions", prompt))).isEmpty();
             String named = prompt.replace("auto", "auto:a");

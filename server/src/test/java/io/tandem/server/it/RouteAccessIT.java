@@ -23,7 +23,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What every route asks of whoever calls it, by the server's own description and {@code docs/tenants.md}. */
 @Timeout(120)
 class RouteAccessIT {
-    private static final String PROJECTS = "/v1/organization/projects";
 
     /** Each may what those before it may. */
     private static final List<String> ROLES = List.of("inference", "finetune", "admin");
@@ -43,9 +42,9 @@ class RouteAccessIT {
     @BeforeAll
     static void start() throws Exception {
         server = RunningServer.start(directory);
-        RunningServer operator = server.as(key(server, "default", "admin"));
+        Operator operator = Operator.of(server);
         for (String role : ROLES) {
-            CALLERS.put(role, server.as(key(operator, "default", role)));
+            CALLERS.put(role, operator.as("default", role));
         }
         routes = DescribedRoute.of(server);
         assertThat(routes).hasSizeGreaterThan(60);
@@ -54,13 +53,6 @@ class RouteAccessIT {
     @AfterAll
     static void stop() {
         server.close();
-    }
-
-    private static String key(RunningServer by, String tenant, String role) throws Exception {
-        String path = PROJECTS + "/" + tenant + "/api_keys";
-        return by.json(by.post(path, "{\"name\":\"k\",\"role\":\"" + role + "\"}"))
-                .path("value")
-                .asText();
     }
 
     private static HttpResponse<String> ask(DescribedRoute route, RunningServer caller) throws Exception {
@@ -137,11 +129,9 @@ class RouteAccessIT {
     @ParameterizedTest
     @ValueSource(strings = {"inference", "finetune", "admin"})
     void aRoleInAnotherTenantIncludesThoseBelowIt(String role) throws Exception {
-        RunningServer operator = CALLERS.get("admin");
-        String tenant = operator.json(operator.post(PROJECTS, "{\"name\":\"of-" + role + "\"}"))
-                .path("id")
-                .asText();
-        RunningServer caller = server.as(key(operator, tenant, role));
+        Operator operator = new Operator(CALLERS.get("admin"));
+        String tenant = operator.tenant("of-" + role);
+        RunningServer caller = operator.as(tenant, role);
         int rank = ROLES.indexOf(role);
         assertThat(caller.post("/v1/completions", "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":1}")
                         .statusCode())
@@ -152,7 +142,7 @@ class RouteAccessIT {
         if (rank == 0) {
             assertThat(job.body()).contains("insufficient_permissions", "finetune");
         }
-        assertThat(caller.get(PROJECTS + "/" + tenant + "/api_keys").statusCode())
+        assertThat(caller.get(Operator.PROJECTS + "/" + tenant + "/api_keys").statusCode())
                 .isEqualTo(rank >= 2 ? 200 : 403);
         assertThat(caller.get("/metrics").statusCode()).isEqualTo(403);
     }

@@ -47,7 +47,8 @@ final class GradientErrors {
         return sum;
     }
 
-    private static Map<String, Parameter> parameters(Adapter adapter) {
+    /** By the module that they belong to, and their own names. */
+    static Map<String, Parameter> parameters(Adapter adapter) {
         Map<String, Parameter> parameters = new TreeMap<>();
         adapter.modules()
                 .forEach((site, change) -> change.parameters().forEach(p -> parameters.put(site + " " + p.name(), p)));

@@ -18,7 +18,6 @@ import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
-import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.model.Dtype;
@@ -216,16 +215,6 @@ class MethodParityTest {
                 pack.purpose());
     }
 
-    /** By the module that they belong to, and their own names. */
-    private static Map<String, Parameter> parameters(Adapter adapter) {
-        Map<String, Parameter> parameters = new TreeMap<>();
-        adapter.modules()
-                .forEach((site, change) -> change.parameters().forEach(p -> parameters.put(site + " " + p.name(), p)));
-        adapter.prefix().map(Prefix::parameter).ifPresent(p -> parameters.put(p.name(), p));
-        adapter.full().values().forEach(p -> parameters.put(p.name(), p));
-        return parameters;
-    }
-
     private void compare(Adapter expected, Adapter actual, boolean each, double tolerance) {
         GradientErrors.of(expected, actual).forEach((name, error) -> {
             if (each || name.isEmpty()) {
@@ -351,13 +340,15 @@ class MethodParityTest {
             device.closeTrainee(SLOT);
             device.openTrainee(SLOT, device.prepare(form.resume(kept, state)), optimizer, state);
             step(device, pack);
-            parameters(device.snapshot(SLOT))
+            GradientErrors.parameters(device.snapshot(SLOT))
                     .forEach((name, found) -> assertThat(found.values())
                             .as(name)
-                            .containsExactly(parameters(expected).get(name).values())
+                            .containsExactly(GradientErrors.parameters(expected)
+                                    .get(name)
+                                    .values())
                             .satisfies(values -> assertThat(Arrays.equals(
                                             values,
-                                            parameters(initial.served())
+                                            GradientErrors.parameters(initial.served())
                                                     .get(name)
                                                     .values()))
                                     .isEqualTo(form == Form.SVFIT && name.endsWith(LowRank.A))));
