@@ -3,20 +3,25 @@ package io.tandem.loadtest.simulation;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.tandem.kernels.testing.Seeded;
 import io.tandem.loadtest.result.Quantiles;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class LengthsTest {
     private static final int DRAWS = 200_000;
 
+    @RegisterExtension
+    final Seeded seeded = new Seeded();
+
     @Test
     void lengthsHaveThePublishedQuantiles() {
-        SplittableRandom random = new SplittableRandom(System.nanoTime());
+        SplittableRandom random = new SplittableRandom(seeded.seed());
         double[] prompts = new double[DRAWS];
         double[] answers = new double[DRAWS];
         for (int i = 0; i < DRAWS; i++) {
@@ -43,7 +48,7 @@ class LengthsTest {
     @ParameterizedTest
     @EnumSource(Lengths.class)
     void cutLengthsFitTheContextAndKeepAnAnswer(Lengths lengths) {
-        SplittableRandom random = new SplittableRandom(System.nanoTime());
+        SplittableRandom random = new SplittableRandom(seeded.seed());
         for (int i = 0; i < 20_000; i++) {
             int context = random.nextInt(2, 2048);
             Lengths.Size whole = lengths.draw(random);

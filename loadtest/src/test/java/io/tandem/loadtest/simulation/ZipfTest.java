@@ -3,12 +3,17 @@ package io.tandem.loadtest.simulation;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.tandem.kernels.testing.Seeded;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 class ZipfTest {
     private static final int DRAWS = 100_000;
+
+    @RegisterExtension
+    final Seeded seeded = new Seeded();
 
     @Test
     void probabilitiesFallWithTheRankAndSumToOne() {
@@ -22,7 +27,7 @@ class ZipfTest {
     @Test
     void ranksAreDrawnAsOftenAsTheirProbabilitySays() {
         Zipf zipf = new Zipf(10, 1.2);
-        SplittableRandom random = new SplittableRandom(System.nanoTime());
+        SplittableRandom random = new SplittableRandom(seeded.seed());
         int[] counts = new int[10];
         for (int i = 0; i < DRAWS; i++) {
             counts[zipf.draw(random)]++;

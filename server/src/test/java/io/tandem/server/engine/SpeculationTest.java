@@ -14,6 +14,7 @@ import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.decoder.TorchScriptDecoder;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.source.ModelSource;
+import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.SchedulerConfig;
@@ -43,6 +44,7 @@ import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -53,6 +55,9 @@ import org.junit.jupiter.api.io.TempDir;
 class SpeculationTest {
     private static final int REQUESTS = 24;
     private static final long STEP_NANOS = 5_000_000;
+
+    @RegisterExtension
+    final Seeded seeded = new Seeded();
 
     /** What an answer got. */
     private static final class Answer implements TokenSink {
@@ -155,8 +160,7 @@ class SpeculationTest {
 
     @Test
     void tokensLogprobsAndEndsAreThoseWithoutDrafts(@TempDir Path directory) throws Exception {
-        long seed = new Random().nextLong();
-        Random random = new Random(seed);
+        Random random = seeded.random();
         TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong()).write(directory);
         KernelsConfig limits = new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, 1, 5, 256, 512, 2, 8, 64, Stash.KEEP);
         try (DeviceModel device = TorchScriptDecoder.load(
@@ -176,9 +180,9 @@ class SpeculationTest {
             int cancelled = random.nextInt(REQUESTS);
             List<Answer> got = run(device, new Speculation(Drafts.PROMPT_LOOKUP, 6), requests, cancelled, some);
             assertThat(none.tokens).isZero();
-            assertThat(some.tokens).as("seed %d", seed).isGreaterThan(50);
+            assertThat(some.tokens).isGreaterThan(50);
             for (int id = 0; id < REQUESTS; id++) {
-                assertSame(got.get(id), expected.get(id), id == cancelled, "seed " + seed + ", request " + id);
+                assertSame(got.get(id), expected.get(id), id == cancelled, "request " + id);
             }
         }
     }

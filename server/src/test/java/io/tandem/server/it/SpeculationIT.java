@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.peft.PeftFormat;
+import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.SchedulerConfig.Speculation;
@@ -23,6 +24,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -37,6 +39,9 @@ class SpeculationIT {
 
     private static RunningServer with;
     private static RunningServer without;
+
+    @RegisterExtension
+    final Seeded seeded = new Seeded();
 
     @BeforeAll
     static void start(@TempDir Path first, @TempDir Path second) throws Exception {
@@ -96,8 +101,7 @@ class SpeculationIT {
 
     @Test
     void answersAreTheSame() throws Exception {
-        long seed = new Random().nextLong();
-        Random random = new Random(seed);
+        Random random = seeded.random();
         List<ObjectNode> requests = new ArrayList<>();
         List<CompletableFuture<JsonNode>> answers = new ArrayList<>();
         for (int i = 0; i < 20; i++) {
@@ -112,9 +116,7 @@ class SpeculationIT {
             }));
         }
         for (int i = 0; i < requests.size(); i++) {
-            assertThat(answers.get(i).get())
-                    .as("seed %d, %s", seed, requests.get(i))
-                    .isEqualTo(ask(without, requests.get(i)));
+            assertThat(answers.get(i).get()).as("%s", requests.get(i)).isEqualTo(ask(without, requests.get(i)));
         }
     }
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.source.ModelSource;
+import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.server.api.JsonBody;
 import java.io.IOException;
@@ -16,6 +17,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -31,6 +33,9 @@ class LongTextTest {
     };
     private static final String[] SPACES = {" ", " ", " ", " ", "\n", "\n\n", "  ", ", ", ". ", ".\n", "\t"};
 
+    @RegisterExtension
+    final Seeded seeded = new Seeded();
+
     @TempDir
     Path directory;
 
@@ -42,8 +47,7 @@ class LongTextTest {
             split(json, LLAMA3);
         }
         JsonTokenizer tokenizer = tokenizer(json);
-        long seed = Long.getLong("seed", System.nanoTime());
-        Random random = new Random(seed);
+        Random random = seeded.random();
         for (int round = 0; round < 2; round++) {
             StringBuilder text = new StringBuilder();
             while (text.length() < 70_000) {
@@ -56,7 +60,6 @@ class LongTextTest {
                     .boxed()
                     .toList();
             assertThat(tokens)
-                    .as("-Dseed=" + seed)
                     .isEqualTo(Arrays.stream(tokenizer.encode(text.toString(), true))
                             .boxed()
                             .toList());

@@ -7,6 +7,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.Tolerances;
 import java.util.ArrayList;
@@ -15,6 +16,7 @@ import java.util.List;
 import java.util.function.BiFunction;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -23,7 +25,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 class FactorMergeTest {
     private static final double[] WEIGHTS = {0.8, -0.3, 1.7};
 
-    private final List<Adapter> adapters = ThreeAdapters.alike(4, System.nanoTime());
+    @RegisterExtension
+    final Seeded seeded = new Seeded();
+
+    private final List<Adapter> adapters = ThreeAdapters.alike(4, seeded.seed());
 
     @Test
     void linearAddsUpFactorsWithTheRootOfTheirWeights() {

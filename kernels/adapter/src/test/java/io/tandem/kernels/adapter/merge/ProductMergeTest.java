@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.Tolerances;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -13,6 +14,7 @@ import java.util.TreeMap;
 import java.util.function.Function;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -22,7 +24,10 @@ class ProductMergeTest {
     private static final double[] WEIGHTS = {0.8, -0.3, 1.7};
     private static final Truncation FULL_RANK = Truncation.toRank(1000);
 
-    private final List<Adapter> adapters = ThreeAdapters.different(System.nanoTime());
+    @RegisterExtension
+    final Seeded seeded = new Seeded();
+
+    private final List<Adapter> adapters = ThreeAdapters.different(seeded.seed());
 
     @ParameterizedTest
     @EnumSource(
