@@ -11,11 +11,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import java.util.logging.Level;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.openqa.selenium.By;
 import org.openqa.selenium.OutputType;
+import org.openqa.selenium.StaleElementReferenceException;
 import org.openqa.selenium.WebElement;
 import org.openqa.selenium.chrome.ChromeDriver;
 import org.openqa.selenium.chrome.ChromeDriverService;
@@ -85,6 +87,11 @@ final class Browser implements AutoCloseable {
         driver.get(url);
     }
 
+    /** Loads the page again; nothing of the old one is found any more. */
+    void reload() {
+        driver.navigate().refresh();
+    }
+
     void resize(int width, int height) {
         driver.executeCdpCommand(
                 "Emulation.setDeviceMetricsOverride",
@@ -128,6 +135,18 @@ final class Browser implements AutoCloseable {
     /** Waits until an element of the page has a text. */
     WebElement text(String part) {
         return driver.findElement(By.xpath("//body//*[contains(text(), \"" + part + "\")]"));
+    }
+
+    /** Clicks what the page may draw anew between being found and being clicked. */
+    static void click(Supplier<WebElement> element) {
+        while (true) {
+            try {
+                element.get().click();
+                return;
+            } catch (StaleElementReferenceException e) {
+                // It was replaced by one like it, and has not been clicked.
+            }
+        }
     }
 
     Object evaluate(String script) {

@@ -3,9 +3,7 @@ package io.tandem.server.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
-import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.kernels.testing.Tolerances;
@@ -13,10 +11,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.stream.Collectors;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,67 +22,81 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(120)
 class CoServingIT {
     private static final TinyModel MODEL = TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3);
-    private static final int EPOCHS = 12;
+    private static final int SHARED = 10;
+    /** Windows that adapt are cut differently each time, and round differently. */
+    private static final int WINDOW = 48;
 
     @TempDir
     private Path directory;
 
-    private RunningServer server;
-
-    @BeforeEach
-    void start() throws Exception {
-        server = RunningServer.start(directory);
-    }
-
-    @AfterEach
-    void stop() {
-        server.close();
+    @Test
+    void answersAreTheSameBesideTraining() throws Exception {
+        try (RunningServer server = RunningServer.start(directory)) {
+            List<String> models = models(server);
+            List<String> alone = new ArrayList<>();
+            for (String model : models) {
+                alone.add(text(server, model));
+            }
+            double sharedBefore = shared(server);
+            JobClient jobs = new JobClient(server);
+            String job = jobs.endless();
+            while (shared(server) - sharedBefore <= SHARED) {
+                List<CompletableFuture<String>> together = models.stream()
+                        .map(model -> CompletableFuture.supplyAsync(() -> text(server, model)))
+                        .toList();
+                for (int i = 0; i < models.size(); i++) {
+                    assertThat(together.get(i).get()).isEqualTo(alone.get(i));
+                }
+            }
+            jobs.cancel(job);
+        }
     }
 
     @Test
-    void answersAreTheSameBesideTrainingAndTrainingTheSameBesideAnswers() throws Exception {
-        List<String> models = new ArrayList<>(List.of(RunningServer.MODEL));
-        for (int i = 0; i < 2; i++) {
-            PeftFormat.write(
-                    directory.resolve("import/a" + i),
-                    TinyAdapters.mixedRanks(MODEL.config(), LoraConfig.allLinears(), 8, i),
-                    MODEL.config());
-            server.post("/v1/load_lora_adapter", "{\"lora_name\":\"a" + i + "\",\"lora_path\":\"a" + i + "\"}");
-            models.add("a" + i);
-        }
-        List<String> alone = new ArrayList<>();
-        for (String model : models) {
-            alone.add(text(model));
-        }
-        String file = server.upload("train.jsonl", examples());
-        double sharedBefore = shared();
-        Adapter quiet = trained(create(file, "quiet"));
-        assertThat(shared()).isEqualTo(sharedBefore);
+    void trainingIsTheSameBesideAnswers() throws Exception {
+        try (RunningServer server = RunningServer.start(directory, WINDOW)) {
+            List<String> models = models(server);
+            JobClient jobs = new JobClient(server);
+            String file = server.upload("train.jsonl", TrainingFiles.chats(40));
+            double sharedBefore = shared(server);
+            double[] quiet = trained(jobs, file);
+            assertThat(shared(server)).isEqualTo(sharedBefore);
 
-        String job = create(file, "crowded");
-        int answers = 0;
-        while (finished(job).isNull()) {
-            List<CompletableFuture<String>> together = models.stream()
-                    .map(model -> CompletableFuture.supplyAsync(() -> text(model)))
+            AtomicBoolean over = new AtomicBoolean();
+            List<CompletableFuture<Void>> asking = models.stream()
+                    .map(model -> CompletableFuture.runAsync(() -> {
+                        while (!over.get()) {
+                            text(server, model);
+                        }
+                    }))
                     .toList();
-            for (int i = 0; i < models.size(); i++) {
-                assertThat(together.get(i).get()).isEqualTo(alone.get(i));
-                answers++;
+            try {
+                double before;
+                do {
+                    before = shared(server);
+                    // Fuller iterations round differently, and AdamW makes much of that where a gradient is near zero.
+                    Tolerances.TRAINED_WEIGHTS.check("weights", quiet, trained(jobs, file));
+                    // Again if the job was over before the answers came.
+                } while (shared(server) - before <= SHARED);
+            } finally {
+                over.set(true);
+            }
+            for (CompletableFuture<Void> each : asking) {
+                each.get();
             }
         }
-        Adapter crowded = trained(job);
-        assertThat(shared() - sharedBefore)
-                .as("iterations shared with %d answers", answers)
-                .isGreaterThan(10);
-        quiet.factors().forEach((site, factors) -> {
-            Tolerances.FLOAT32_GRADIENT.check(
-                    site + " A", factors.a(), crowded.factors().get(site).a());
-            Tolerances.FLOAT32_GRADIENT.check(
-                    site + " B", factors.b(), crowded.factors().get(site).b());
-        });
     }
 
-    private String text(String model) {
+    /** The base model, and two adapters of it. */
+    private List<String> models(RunningServer server) throws Exception {
+        AdapterClient adapters = new AdapterClient(server, directory);
+        for (int i = 0; i < 2; i++) {
+            adapters.create("a" + i, TinyAdapters.mixedRanks(MODEL.config(), LoraConfig.allLinears(), 8, i));
+        }
+        return List.of(RunningServer.MODEL, "a0", "a1");
+    }
+
+    private static String text(RunningServer server, String model) {
         try {
             String body = "{\"model\":\"" + model + "\",\"prompt\":\"the same\",\"max_tokens\":24,\"temperature\":0}";
             JsonNode answer = server.json(server.post("/v1/completions", body));
@@ -95,39 +106,21 @@ class CoServingIT {
         }
     }
 
-    private String create(String file, String suffix) throws Exception {
-        String body = "{\"model\":\"" + RunningServer.MODEL + "\",\"training_file\":\"" + file + "\",\"suffix\":\""
-                + suffix + "\",\"seed\":5,\"hyperparameters\":{\"n_epochs\":" + EPOCHS + ",\"batch_size\":8}}";
-        return server.json(server.post("/v1/fine_tuning/jobs", body)).path("id").asText();
+    /** All weights after ten steps. */
+    private static double[] trained(JobClient jobs, String file) throws Exception {
+        String id = jobs.create("supervised", "\"n_epochs\":2,\"batch_size\":8", "\"training_file\":\"" + file + "\"");
+        return jobs.adapter(jobs.ended(id)).factors().values().stream()
+                .flatMap(factors -> Stream.of(factors.a(), factors.b()))
+                .flatMapToDouble(values -> IntStream.range(0, values.length).mapToDouble(i -> values[i]))
+                .toArray();
     }
 
-    private JsonNode finished(String job) throws Exception {
-        return server.json(server.get("/v1/fine_tuning/jobs/" + job)).path("finished_at");
-    }
-
-    private Adapter trained(String job) throws Exception {
-        while (finished(job).isNull()) {
-            Thread.sleep(50);
-        }
-        String model = server.json(server.get("/v1/fine_tuning/jobs/" + job))
-                .path("fine_tuned_model")
-                .asText();
-        return server.adapter(model, MODEL.config());
-    }
-
-    private double shared() throws Exception {
+    private static double shared(RunningServer server) throws Exception {
         return server.get("/metrics")
                 .body()
                 .lines()
                 .filter(line -> line.startsWith("tandem_iterations_shared_total "))
                 .mapToDouble(line -> Double.parseDouble(line.substring(line.indexOf(' '))))
                 .sum();
-    }
-
-    private static String examples() {
-        return IntStream.range(0, 40)
-                .mapToObj(i -> "{\"messages\":[{\"role\":\"user\",\"content\":\"what is " + i % 7
-                        + "\"},{\"role\":\"assistant\",\"content\":\"it is " + i % 7 + "\"}]}\n")
-                .collect(Collectors.joining());
     }
 }

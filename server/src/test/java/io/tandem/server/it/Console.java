@@ -25,7 +25,7 @@ record Console(Browser browser, RunningServer operator) {
         browser.open(operator.url() + "/console/");
         browser.evaluate("sessionStorage.setItem('tandem.key', '" + operator.key() + "')");
         browser.open(operator.url() + "/console/#overview");
-        browser.evaluate("location.reload()");
+        browser.reload();
         browser.find("nav a[aria-current]");
         browser.errors();
     }

@@ -31,6 +31,8 @@ class ConsoleIT {
     private static RunningServer server;
     private static RunningServer operator;
     private static Console console;
+    /** The job that made the first adapter. */
+    private static String job;
 
     @BeforeAll
     static void start() throws Exception {
@@ -39,7 +41,7 @@ class ConsoleIT {
         console = Console.of(browser, server);
         operator = console.operator();
         operator.post("/v1/organization/projects", "{\"name\":\"" + MARKUP + "\"}");
-        train("first");
+        job = train("first");
         train("second");
         operator.post("/v1/completions", "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":20}");
     }
@@ -55,11 +57,13 @@ class ConsoleIT {
                 .asText();
     }
 
-    private static void train(String suffix) throws Exception {
+    /** The id of a job that has ended. */
+    private static String train(String suffix) throws Exception {
         String id = create(
                 TrainingFiles.chats(8),
                 "\"suffix\":\"" + suffix + "\",\"hyperparameters\":{\"n_epochs\":2,\"batch_size\":2}");
-        new JobClient(operator).ended(id);
+        new JobClient(operator).succeeded(id);
+        return id;
     }
 
     @AfterAll
@@ -85,10 +89,16 @@ class ConsoleIT {
         console.view(name);
     }
 
+    /** With the list of them, which comes later than the buttons above. */
+    private static void viewAdapters() {
+        view("Adapters");
+        browser.find("main table a[href^='#playground/']");
+    }
+
     @Test
     void aKeyOpensIt() throws Exception {
         browser.evaluate("sessionStorage.clear()");
-        browser.evaluate("location.reload()");
+        browser.reload();
         browser.find("input[name=key]").sendKeys("sk-wrong", Keys.ENTER);
         assertThat(browser.find("[role=alert]").getText()).isEqualTo("The key is not one of this server.");
         browser.screenshot("sign-in");
@@ -102,14 +112,17 @@ class ConsoleIT {
     /** Charts are drawn, and the policy that keeps foreign scripts out hinders nothing. */
     @Test
     void bothJobsOfTheDeviceAreOnOneChart() throws Exception {
+        browser.find(".numbers div");
         assertThat(browser.all("canvas")).hasSize(4);
         assertThat(browser.find(".numbers").getText()).contains("Within targets", "Open jobs");
         assertThat(browser.find("[aria-label^='Tokens per second']").getText())
                 .contains("answers", "prompts", "training");
-        Thread.sleep(4500);
+        // The first sample has no rates.
+        Browser.await(
+                "the second sample is shown",
+                () -> description("Tokens per second")
+                        .matches("Now: answers [\\d.e+-]+, prompts [\\d.e+-]+, training [\\d.e+-]+\\."));
         browser.screenshot("overview");
-        assertThat(description("Tokens per second"))
-                .matches("Now: answers [\\d.e+-]+, prompts [\\d.e+-]+, training [\\d.e+-]+\\.");
         assertThat(description("Time per output token")).endsWith("target 50 ms.");
         assertThat(browser.find("[aria-label='Time per output token'] .u-legend")
                         .getText())
@@ -120,7 +133,7 @@ class ConsoleIT {
     @Test
     void aJobShowsItsLossAndItsEvents() throws Exception {
         view("Jobs");
-        browser.find("main table a").click();
+        Browser.click(() -> browser.find("main table a[href='#jobs/" + job + "']"));
         browser.find("[aria-label='Loss by step'] canvas");
         browser.text("The job has succeeded");
         browser.screenshot("job");
@@ -147,8 +160,7 @@ class ConsoleIT {
 
     @Test
     void adaptersAreMergedAndCompressed() throws Exception {
-        view("Adapters");
-        browser.text("first");
+        viewAdapters();
         browser.control("Merge…").click();
         browser.find("dialog input[name=ids]");
         List<WebElement> boxes = browser.all("dialog input[name=ids]");
@@ -158,9 +170,10 @@ class ConsoleIT {
         browser.find("dialog input[name=name]").sendKeys("both");
         browser.screenshot("merge");
         browser.find("dialog button.main").click();
-        browser.text("both");
+        browser.gone("dialog");
+        browser.find("main table a[href='#playground/both']");
         assertThat(operator.get("/v1/adapters/both").statusCode()).isEqualTo(200);
-        browser.control("Compress…").click();
+        browser.control("both", "Compress…").click();
         browser.find("dialog input[name=density]").clear();
         browser.find("dialog input[name=density]").sendKeys("0.5", Keys.ENTER);
         browser.text("has a compressed version");
@@ -172,7 +185,7 @@ class ConsoleIT {
     @Test
     void withoutAKeyThereIsOnlyTheQuestionForIt() {
         browser.evaluate("sessionStorage.clear()");
-        browser.evaluate("location.reload()");
+        browser.reload();
         browser.find("input[name=key]").sendKeys("sk-tand…em", Keys.ENTER);
         browser.find("input[name=key]:invalid");
         assertThat(browser.find("#views").isDisplayed()).isFalse();
@@ -205,8 +218,7 @@ class ConsoleIT {
     /** All that is outside of an open dialog is dimmed, and inert for screen readers. */
     @Test
     void aDialogHasItsNotices() {
-        view("Adapters");
-        browser.text("first");
+        viewAdapters();
         browser.control("Merge…").click();
         browser.find("dialog input[name=name]").sendKeys("none", Keys.ENTER);
         assertThat(browser.find("dialog #notices .bad").getText()).contains("'ids'");
@@ -247,6 +259,8 @@ class ConsoleIT {
     void questionsDoNotPileUp() throws Exception {
         browser.find(".numbers div");
         browser.evaluate("(window.asked = 0, window.fetch = () => new Promise(() => window.asked++))");
+        Browser.await("it asks", () -> browser.evaluate("window.asked").equals(1L));
+        // It would have asked twice more.
         Thread.sleep(5000);
         assertThat(browser.evaluate("window.asked")).isEqualTo(1L);
     }
@@ -279,10 +293,10 @@ class ConsoleIT {
 
     @Test
     void aLongNameIsNoWiderThanAPhone() throws Exception {
-        train("x".repeat(60));
+        String id = train("x".repeat(60));
         browser.resize(360, 740);
         view("Jobs");
-        browser.find("main table a").click();
+        Browser.click(() -> browser.find("main table a[href='#jobs/" + id + "']"));
         browser.text("Sample ");
         browser.fits();
         view("Adapters");
@@ -295,14 +309,14 @@ class ConsoleIT {
     /** Whoever is at a button stays there while the page is brought up to date. */
     @Test
     void theFocusStays() throws Exception {
-        String id = create(TrainingFiles.chats(8), "\"hyperparameters\":{\"n_epochs\":50,\"batch_size\":1}");
-        operator.post(JOBS + "/" + id + "/pause", "");
-        while (!operator.get(JOBS + "/" + id).body().contains("\"paused\"")) {
-            Thread.sleep(50);
-        }
+        JobClient jobs = new JobClient(operator);
+        String id = jobs.endless();
+        assertThat(operator.json(operator.post(JOBS + "/" + id + "/pause", ""))
+                        .path("status")
+                        .asText())
+                .isEqualTo("paused");
         browser.evaluate("location.hash = '#jobs/" + id + "'");
-        browser.control("Resume");
-        assertThat(browser.find("[role=group]").getAttribute("aria-label")).isEqualTo(id);
+        browser.control(id, "Resume");
         browser.evaluate(
                 "[...document.querySelectorAll('button')].find(each => each.textContent === 'Resume').focus()");
         browser.evaluate("performance.clearResourceTimings()");
@@ -312,13 +326,12 @@ class ConsoleIT {
             Thread.sleep(100);
         }
         assertThat(browser.focused().getText()).isEqualTo("Resume");
-        operator.post(JOBS + "/" + id + "/cancel", "");
+        jobs.cancel(id);
     }
 
     @Test
     void whatGoesWrongIsSaid() throws Exception {
-        view("Adapters");
-        browser.text("first");
+        viewAdapters();
         browser.control("Merge…").click();
         browser.find("dialog input[name=ids]").click();
         browser.find("dialog input[name=name]").sendKeys("tiny", Keys.ENTER);
@@ -334,6 +347,10 @@ class ConsoleIT {
         browser.find("input[name=tokens]").clear();
         browser.find("input[name=tokens]").sendKeys("20");
         browser.control("Ask both").click();
+        Browser.await(
+                "both answered",
+                () -> browser.all(".cards p").stream()
+                        .allMatch(speed -> speed.getText().matches("\\d+ tokens.*")));
         browser.text("20 tokens");
         List<WebElement> answers = browser.all(".output");
         assertThat(answers).hasSize(2).allMatch(answer -> !answer.getText().isEmpty());
@@ -383,7 +400,7 @@ class ConsoleIT {
         Operator tenants = new Operator(operator);
         String key = tenants.as(tenants.tenant("small"), "inference").key();
         browser.evaluate("sessionStorage.setItem('tandem.key', '" + key + "')");
-        browser.evaluate("location.reload()");
+        browser.reload();
         browser.text("Metrics are for the keys of whoever runs the server.");
         view("Tenants");
         browser.text("This needs a key with the role 'admin'");

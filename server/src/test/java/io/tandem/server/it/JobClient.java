@@ -35,6 +35,17 @@ final class JobClient {
         return server.json(server.post(JOBS, body)).path("id").asText();
     }
 
+    /** A job that does not end by itself while a test runs. */
+    String endless() throws Exception {
+        String file = server.upload("train.jsonl", TrainingFiles.chats(4000));
+        return create("{\"model\":\"tiny\",\"training_file\":\"" + file
+                + "\",\"hyperparameters\":{\"n_epochs\":50,\"batch_size\":1}}");
+    }
+
+    void cancel(String id) throws Exception {
+        server.json(server.post(JOBS + "/" + id + "/cancel", "{}"));
+    }
+
     JsonNode job(String id) throws Exception {
         return server.json(server.get(JOBS + "/" + id));
     }

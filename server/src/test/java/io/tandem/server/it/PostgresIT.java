@@ -68,8 +68,9 @@ class PostgresIT {
             assertThat(jobs.adapter(jobs.ended(id))).usingRecursiveComparison().isEqualTo(undisturbed);
             List<Integer> steps = steps(jobs, id);
             assertThat(steps)
-                    .as("an event for each step")
-                    .hasSize(600)
+                    .as("an event for each step, but for one that was being written when PostgreSQL ended: nobody can "
+                            + "know whether it is there, and twice would be worse than not at all")
+                    .hasSizeBetween(599, 600)
                     .isSorted()
                     .doesNotHaveDuplicates();
             second = jobs.create(body(file));
