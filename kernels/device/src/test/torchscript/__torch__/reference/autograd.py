@@ -57,14 +57,21 @@ def linear(x: Tensor, base: __torch__.reference.autograd.Reader,
     x = x * adapter.take(1, inputs)
   if kind < 0:
     u, v = adapter.take(outputs, rank), adapter.take(rank, inputs)
-    weight = weight + torch.matmul(u, v)
     a, b = adapter.take(outputs, rank), adapter.take(rank, inputs)
     r, c = adapter.take(outputs, 1), adapter.take(1, inputs)
-    scores = torch.abs(weight) + torch.matmul(a, b) + r + c
-    order = torch.argsort(torch.reshape(torch.detach(scores), [-1]))
-    mask = torch.ones([outputs * inputs], dtype=x.dtype)
-    torch.index_fill_(mask, 0, order[: -1 - kind], 0.)
-    mask = torch.reshape(mask, [outputs, inputs]) + scores - torch.detach(scores)
+    # Sums in another order may choose other weights where scores are nearly equal.
+    for k in range(rank):
+      weight = weight + u[:, k : k + 1] * v[k : k + 1]
+    scores = torch.abs(weight)
+    for k in range(rank):
+      scores = scores + a[:, k : k + 1] * b[k : k + 1]
+    scores = scores + (r + c)
+    found = torch.detach(scores)
+    mask = torch.ones_like(found)
+    if kind < -1:
+      highest, place = torch.kthvalue(torch.reshape(found, [-1]), -1 - kind)
+      mask = torch.masked_fill(mask, torch.le(found, highest), 0.)
+    mask = mask + scores - found
     return torch.matmul(x, torch.t(mask * weight)) + bias
   if rank > 0:
     a = adapter.take(rank, inputs)

@@ -141,14 +141,15 @@ final class Devices {
         return narrow;
     }
 
-    /** Sequences of awkward lengths, the first with a label everywhere, the others with some. */
+    /** Sequences of awkward lengths, the first with a label everywhere, the others with some, and one at the end for sure. */
     static TrainingPack pack(Random random, int vocab, int... lengths) {
         List<TrainingPack.Sequence> sequences = new ArrayList<>();
         for (int length : lengths) {
             int[] tokens = tokens(random, length, vocab);
             int[] labels = new int[length];
             for (int i = 0; i < length; i++) {
-                boolean learned = i + 1 < length && (sequences.isEmpty() || random.nextInt(3) > 0);
+                boolean chosen = sequences.isEmpty() || i + 2 == length || random.nextInt(3) > 0;
+                boolean learned = i + 1 < length && chosen;
                 labels[i] = learned ? tokens[i + 1] : TrainingPack.IGNORED;
             }
             sequences.add(new TrainingPack.Sequence(tokens, labels));

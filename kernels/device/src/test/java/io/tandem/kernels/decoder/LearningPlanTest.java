@@ -117,15 +117,9 @@ class LearningPlanTest {
             assertThat(device.packProgress().layers()).isEqualTo(1);
             Adapter expected =
                     form.gradient(reference.run(pack, CoreReference.of(adapter)).gradient(), adapter);
-            device.gradients(SLOT).modules().forEach((site, found) -> {
-                for (int i = 0; i < found.parameters().size(); i++) {
-                    float[] right =
-                            expected.modules().get(site).parameters().get(i).values();
-                    assertThat(RelativeError.of(right, found.parameters().get(i).values()))
-                            .as("%s, seed %d", site, seed)
-                            .isLessThan(FLOAT32_RELATIVE);
-                }
-            });
+            assertThat(GradientErrors.of(expected, device.gradients(SLOT)))
+                    .allSatisfy((name, error) ->
+                            assertThat(error).as("%s, seed %d", name, seed).isLessThan(FLOAT32_RELATIVE));
         }
     }
 
