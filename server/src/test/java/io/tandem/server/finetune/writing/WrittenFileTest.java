@@ -127,6 +127,7 @@ class WrittenFileTest {
         private final List<Long> cancelled = new ArrayList<>();
         /** Answers to questions that are open. */
         private final List<Runnable> held = new ArrayList<>();
+
         private int most;
         private boolean holding;
         private int refusals;
