@@ -77,7 +77,10 @@ class ActivationTest {
         RecordingSink base = run(3, asked);
         assertThat(base.end().cachedTokens()).isEqualTo(conversation.length);
         assertThat(base.tokens()).isNotEqualTo(judged.tokens());
-        assertThat(run(4, concat(asked, text(3)), judge).end().cachedTokens()).isEqualTo(asked.length);
+        int[] other = text(3);
+        // Otherwise it would go on with the judge's answer.
+        other[0] = judged.tokens().get(0) == 10 ? 11 : 10;
+        assertThat(run(4, concat(asked, other), judge).end().cachedTokens()).isEqualTo(asked.length);
         // Another judge of the same text has its own invocation.
         assertThat(run(5, asked, Scenario.activated(3, INVOCATION)).end().cachedTokens())
                 .isEqualTo(conversation.length);

@@ -56,6 +56,7 @@ public final class FakeDevice implements DeviceModel {
     private final int[][] given;
     private final FakeLoops loops;
     private final Adapter[] slots;
+    private final long[] hashes;
     private final Map<Integer, FakeTrainee> trainees = new TreeMap<>();
     private final FakeArena arena = new FakeArena();
     private final FakeText text = new FakeText(VOCAB);
@@ -77,6 +78,7 @@ public final class FakeDevice implements DeviceModel {
         this.given = new int[limits.kvSlots()][limits.contextTokens()];
         this.loops = new FakeLoops(limits.kvSlots(), limits.contextTokens());
         this.slots = new Adapter[limits.adapterSlots()];
+        this.hashes = new long[limits.adapterSlots()];
     }
 
     public static KernelsConfig limits(int kvSlots, int contextTokens, int adapterSlots) {
@@ -188,11 +190,10 @@ public final class FakeDevice implements DeviceModel {
                 .filter(other -> slots[other] != null && !trainees.containsKey(other))
                 .map(other -> slots[other].full().size())
                 .sum();
-        require(
-                modules + adapter.adapter().full().size() <= limits.fullMatrices()
-                        || adapter.adapter().full().isEmpty(),
-                "more modules in full than there is room for");
+        int own = adapter.adapter().full().size();
+        require(own == 0 || modules + own <= limits.fullMatrices(), "more modules in full than there is room for");
         slots[slot] = adapter.adapter();
+        hashes[slot] = FakeTrainee.hash(adapter.adapter());
     }
 
     @Override
@@ -368,9 +369,8 @@ public final class FakeDevice implements DeviceModel {
         }
         require(segment.start() == 0 || slot[segment.start() - 1] != 0, "keys are missing before the segment");
         requireVirtual(segment.adapterSlots(), Adapter::virtualTokens, segment.start(), segment.tokens());
-        long stack = Arrays.stream(segment.adapterSlots())
-                .mapToLong(index -> System.identityHashCode(Objects.requireNonNull(slots[index])))
-                .sum();
+        long stack =
+                IntStream.of(segment.adapterSlots()).mapToLong(i -> hashes[i]).sum();
         long state = segment.start() == 0 ? 1 : slot[segment.start() - 1];
         int at = segment.start();
         for (int token : segment.tokens()) {

@@ -6,6 +6,7 @@ import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
@@ -90,10 +91,14 @@ final class FakeTrainee {
         return plan.layers().map(SortedSet::first).orElse(0);
     }
 
+    /** A hash of what an adapter does, the same in every run. */
     static long hash(Adapter adapter) {
-        long hash = 17;
+        long hash = adapter.invocation()
+                .map(invocation -> invocation.tokens().hashCode())
+                .orElse(17);
         for (Map.Entry<Site, Change> entry : adapter.modules().entrySet()) {
             hash = hash * 31 + entry.getKey().layer();
+            hash = hash * 31 + entry.getKey().module().name().hashCode();
             for (Parameter parameter : entry.getValue().parameters()) {
                 hash = hash * 31 + Arrays.hashCode(parameter.values());
             }
@@ -101,10 +106,16 @@ final class FakeTrainee {
                 hash = hash * 31 + Arrays.hashCode(own.places());
             }
         }
-        return hash
-                + adapter.prefix()
-                        .map(prefix -> Arrays.hashCode(prefix.parameter().values()))
-                        .orElse(0);
+        for (Map.Entry<FullModule, Parameter> entry : adapter.full().entrySet()) {
+            hash = hash * 31 + entry.getKey().name().hashCode();
+            hash = hash * 31 + Arrays.hashCode(entry.getValue().values());
+        }
+        hash += adapter.prefix()
+                .map(prefix -> Arrays.hashCode(prefix.parameter().values()))
+                .orElse(0);
+        // Numbers that differ in a few bits differ in all.
+        hash *= 0x9E3779B97F4A7C15L;
+        return hash ^ (hash >>> 32);
     }
 
     Adapter weights() {

@@ -21,7 +21,7 @@ class ClosingTest {
     }
 
     @Test
-    void whatHangsOrFailsKeepsNothingFromItsEnd() {
+    void whatHangsOrFailsKeepsNothingFromItsEnd() throws InterruptedException {
         long start = System.nanoTime();
         try (Closing closing = new Closing(Duration.ofMillis(500), LEAST)) {
             closing.part("one that fails", () -> {
@@ -32,9 +32,12 @@ class ClosingTest {
                 closing.part("another", () -> ended.add("another"));
             }
         }
-        assertThat(ended).hasSize(5);
         assertThat(Duration.ofNanos(System.nanoTime() - start))
-                .isBetween(Duration.ofMillis(900), Duration.ofSeconds(10));
+                .isBetween(Duration.ofMillis(900), Duration.ofSeconds(25));
+        // What was slower than it may be was left behind, and ends all the same.
+        while (ended.size() < 5) {
+            Thread.sleep(1);
+        }
     }
 
     @Test

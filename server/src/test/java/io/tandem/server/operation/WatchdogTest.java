@@ -58,9 +58,11 @@ class WatchdogTest {
 
     @Test
     void eachStallIsSaidOnceWithAllThreads() throws Exception {
+        CountDownLatch hanging = new CountDownLatch(1);
         CountDownLatch end = new CountDownLatch(1);
-        Thread engine = new Thread(() -> operationThatHangs(end), "engine-of-the-test");
+        Thread engine = new Thread(() -> operationThatHangs(hanging, end), "engine-of-the-test");
         engine.start();
+        hanging.await();
         try (Watchdog watchdog = new Watchdog(nanos::get, LIMIT, meters)) {
             Readiness readiness = new Readiness(() -> true, watchdog::stall);
             readiness.start();
@@ -93,7 +95,8 @@ class WatchdogTest {
         }
     }
 
-    private static void operationThatHangs(CountDownLatch end) {
+    private static void operationThatHangs(CountDownLatch hanging, CountDownLatch end) {
+        hanging.countDown();
         try {
             end.await();
         } catch (InterruptedException e) {

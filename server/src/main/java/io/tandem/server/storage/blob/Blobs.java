@@ -42,7 +42,8 @@ public interface Blobs extends AutoCloseable {
     void copy(String from, String to) throws IOException;
 
     /**
-     * Has something done with a blob, which what was opened of it outlives.
+     * Has something done with a blob, which what was opened of it outlives. Where it lies on a disk, a directory that is
+     * replaced or deleted meanwhile does not: what is opened of it later may be the new one's, or missing.
      *
      * @throws NoSuchFileException if there is no such blob
      * @throws DamagedBlobException if it is known not to be whole

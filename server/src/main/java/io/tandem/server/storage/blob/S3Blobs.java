@@ -44,6 +44,9 @@ public final class S3Blobs implements Blobs {
     private static final String OBJECTS = "objects/";
     private static final int MANIFEST_BYTES = 1 << 22;
     private static final int ATTEMPTS = 3;
+    /** Writers may be faster than a reader for a while, but not for ever. */
+    private static final int OVERTAKEN_MAX = 100;
+
     private static final int LOCKS = 64;
 
     private final S3Address address;
@@ -251,7 +254,7 @@ public final class S3Blobs implements Blobs {
             try {
                 return using.of(manifest);
             } catch (DamagedBlobException e) {
-                BlobManifest now = attempt == ATTEMPTS ? manifest : find(key);
+                BlobManifest now = attempt == OVERTAKEN_MAX ? manifest : find(key);
                 if (now.generation().equals(manifest.generation())) {
                     LOG.warn("{}", e.getMessage());
                     throw e;

@@ -40,6 +40,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -47,9 +48,8 @@ import java.util.TreeMap;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -125,7 +125,9 @@ class WrittenFileTest {
     private static final class Engine implements TokenSource {
         private final List<InferenceRequest> asked = new ArrayList<>();
         private final List<Long> cancelled = new ArrayList<>();
-        private final AtomicInteger open = new AtomicInteger();
+        /** Answers to questions that are open. */
+        private final List<Runnable> held = new ArrayList<>();
+
         private int most;
         private boolean holding;
         private int refusals;
@@ -154,13 +156,26 @@ class WrittenFileTest {
             return Optional.empty();
         }
 
-        /** Answers when nothing more comes. */
-        private void hold(InferenceRequest request, TokenSink sink) {
-            most = Math.max(most, open.incrementAndGet());
-            CompletableFuture.delayedExecutor(20, TimeUnit.MILLISECONDS).execute(() -> {
-                open.decrementAndGet();
-                answer(request, sink);
-            });
+        /** Answers all when nothing more comes, which is when the thread that asks waits; the last question first. */
+        private synchronized void hold(InferenceRequest request, TokenSink sink) {
+            held.add(() -> answer(request, sink));
+            most = Math.max(most, held.size());
+            if (held.size() == 1) {
+                Thread asking = Thread.currentThread();
+                CompletableFuture.runAsync(() -> answerAll(asking));
+            }
+        }
+
+        private void answerAll(Thread asking) {
+            while (asking.getState() != Thread.State.WAITING) {
+                LockSupport.parkNanos(100_000);
+            }
+            // Whoever asks more meanwhile has to wait until all have their answers.
+            synchronized (this) {
+                Collections.reverse(held);
+                held.forEach(Runnable::run);
+                held.clear();
+            }
         }
 
         private static void answer(InferenceRequest request, TokenSink sink) {

@@ -6,4 +6,9 @@ class DiskBlobsTest extends BlobsTest {
     Blobs open() {
         return new DiskBlobs(directory);
     }
+
+    @Override
+    boolean keepsDirectoriesTogether() {
+        return false;
+    }
 }

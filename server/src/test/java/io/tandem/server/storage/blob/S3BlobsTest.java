@@ -58,6 +58,11 @@ class S3BlobsTest extends BlobsTest {
         return S3Blobs.open(S3Address.of(store.address(prefix)), TestS3.environment(), scratch, CACHE_BYTES, SIZES);
     }
 
+    @Override
+    boolean keepsDirectoriesTogether() {
+        return true;
+    }
+
     /** With nothing on its disk. */
     private void forget() throws IOException {
         blobs.close();

@@ -209,7 +209,7 @@ class SchemaGrammarTest {
 
     /** Small schemas that would take for ever if everything was looked at again and again. */
     @Test
-    @Timeout(20)
+    @Timeout(120)
     void smallSchemasTakeLittleTime() {
         StringBuilder doubling = new StringBuilder("{\"$ref\":\"#/$defs/d0\",\"$defs\":{");
         StringBuilder chain = new StringBuilder("{\"$ref\":\"#/$defs/d0\",\"$defs\":{");
