@@ -35,7 +35,7 @@ public final class Table {
      * Writes a table.
      *
      * @param header the columns' names, joined by commas
-     * @param rows numbers and names without commas and quotes
+     * @param rows numbers and names
      */
     public static void write(Path file, String header, List<List<?>> rows) throws IOException {
         List<String> lines = new ArrayList<>(List.of(header));
@@ -46,9 +46,15 @@ public final class Table {
         Files.write(file, lines);
     }
 
-    /** One line of a table. */
+    /** One line of a table, with quotes as RFC 4180 has them. */
     public static String line(Object... cells) {
-        return String.join(",", Arrays.stream(cells).map(String::valueOf).toList());
+        return String.join(",", Arrays.stream(cells).map(Table::quoted).toList());
+    }
+
+    private static String quoted(Object cell) {
+        String text = String.valueOf(cell);
+        boolean plain = text.chars().noneMatch(c -> c == ',' || c == '"' || c == '\n' || c == '\r');
+        return plain ? text : '"' + text.replace("\"", "\"\"") + '"';
     }
 
     /** Those rows that have a value in a column. */

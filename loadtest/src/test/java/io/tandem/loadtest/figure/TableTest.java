@@ -24,6 +24,14 @@ class TableTest {
     }
 
     @Test
+    void namesMayHaveCommasQuotesAndLines() throws Exception {
+        Path file = directory.resolve("table.csv");
+        List<String> names = List.of("words, forwards", "a \"word\"", "two\nlines", "plain");
+        Table.write(file, "name", names.stream().<List<?>>map(List::of).toList());
+        assertThat(Table.read(file).texts("name")).isEqualTo(names);
+    }
+
+    @Test
     void aColumnThatIsNotThereIsNamed() throws Exception {
         Path file = directory.resolve("table.csv");
         Table.write(file, "name", List.of(List.of("a")));
