@@ -154,7 +154,7 @@ class JobIT {
         String file = server.upload("train.jsonl", TrainingFiles.chats(40));
         String id = jobs.create(
                 "supervised",
-                "\"n_epochs\":50,\"batch_size\":4,\"checkpoint_every\":40,\"eval_every\":10,\"learning_rate\":0.01",
+                "\"n_epochs\":50,\"batch_size\":4,\"checkpoint_every\":25,\"eval_every\":10,\"learning_rate\":0.01",
                 "\"training_file\":\"" + file + "\",\"validation_file\":\"" + file + "\",\"suffix\":\"talk\"");
         jobs.awaitMessage(id, "can be called");
         JsonNode first = server.json(server.get(JOBS + "/" + id + "/checkpoints"))
