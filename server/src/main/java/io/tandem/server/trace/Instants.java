@@ -2,11 +2,16 @@ package io.tandem.server.trace;
 
 import java.time.Instant;
 
-/** When something happened that is known by {@link System#nanoTime}. */
+/** When something happened that is known by {@link System#nanoTime}. What is of one moment keeps its order. */
 final class Instants {
-    private Instants() {}
+    private final Instant now = Instant.now();
+    private final long nanoTime = System.nanoTime();
 
-    static Instant of(long nanoTime) {
-        return Instant.now().minusNanos(System.nanoTime() - nanoTime);
+    Instant now() {
+        return now;
+    }
+
+    Instant of(long nanos) {
+        return now.minusNanos(nanoTime - nanos);
     }
 }

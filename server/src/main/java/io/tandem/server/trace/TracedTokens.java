@@ -67,8 +67,9 @@ final class TracedTokens implements TokenSource {
     /** @param early how many of its tokens were drawn before a recursive model's last loop */
     private void record(InferenceRequest request, Context parent, TokenSink.Finish finish, int early) {
         TokenSink.Course course = finish.course();
-        Instant now = Instant.now();
-        Instant arrived = Instants.of(course.arrived());
+        Instants instants = new Instants();
+        Instant now = instants.now();
+        Instant arrived = instants.of(course.arrived());
         Span answer = tracer.spanBuilder("answer")
                 .setParent(parent)
                 .setStartTimestamp(arrived)
@@ -83,11 +84,11 @@ final class TracedTokens implements TokenSource {
                 .startSpan();
         Context within = parent.with(answer);
         Instant scheduled =
-                course.scheduled().isPresent() ? Instants.of(course.scheduled().getAsLong()) : now;
+                course.scheduled().isPresent() ? instants.of(course.scheduled().getAsLong()) : now;
         span("queue", within, arrived, scheduled);
         if (course.scheduled().isPresent()) {
             Instant first = course.firstToken().isPresent()
-                    ? Instants.of(course.firstToken().getAsLong())
+                    ? instants.of(course.firstToken().getAsLong())
                     : now;
             span("prefill", within, scheduled, first);
             if (course.firstToken().isPresent()) {

@@ -9,9 +9,11 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What holds of every method of which a base model comes. */
+@Timeout(180)
 abstract class BaseMakingIT {
     private static final String JOBS = "/v1/fine_tuning/jobs";
     private static final int WINDOW = 24;
@@ -30,7 +32,7 @@ abstract class BaseMakingIT {
     /** @param settings of a job that keeps a checkpoint every few steps, but for its epochs */
     BaseMakingIT(String settings) {
         // Of ten steps each, so many that the job is far from done when its server is killed.
-        this.settings = settings + ",\"n_epochs\":20";
+        this.settings = settings + ",\"n_epochs\":40";
     }
 
     @BeforeEach
@@ -65,10 +67,7 @@ abstract class BaseMakingIT {
     @Test
     void pausesRestartsAndKillsLeaveNoTrace() throws Exception {
         byte[] whole = weights(jobs.succeeded(bases.create(settings)));
-        String id = bases.create(settings);
-        jobs.awaitMessage(id, CHECKPOINT);
-        server.json(server.post(JOBS + "/" + id + "/pause", "{}"));
-        jobs.awaitMessage(id, "is paused after step");
+        String id = jobs.pausedAfter(6, () -> bases.create(settings));
         int before = checkpoints(server.get(events(id)).body());
         stop();
         try (ServerProcess killed = ServerProcess.start(directory, WINDOW, 1)) {

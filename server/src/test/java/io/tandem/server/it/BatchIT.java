@@ -29,6 +29,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -281,7 +283,10 @@ class BatchIT {
     /** All slots are taken by rows, and there are more rows to come. */
     @Test
     void interactiveRequestsTakeTheSlotsOfRows() throws Exception {
-        String id = batches.create(completions(500, 200));
+        // Of different lengths, or all of them could end in the iteration in which the request comes.
+        String id = batches.create(IntStream.range(0, 500)
+                .mapToObj(i -> line("row-" + i, URL, completion("tiny", 130 + i % 8 * 10, i)))
+                .collect(Collectors.joining()));
         while (metric("tandem_sequences_running") < 8) {
             Thread.sleep(5);
         }

@@ -9,6 +9,7 @@ import java.net.Socket;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -24,8 +25,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 @DisabledOnOs(OS.WINDOWS)
 class DrainIT {
     private static final String BODY = "{\"model\":\"tiny\",\"prompt\":\"Hi\",\"max_tokens\":5,\"ignore_eos\":true}";
+    private static final String CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
     private static final int KILLED_BY_TERM = 128 + 15;
-    private static final int ROWS = 300;
+    private static final int ROWS = 1500;
 
     @TempDir
     private Path directory;
@@ -34,24 +36,19 @@ class DrainIT {
     private static Socket begin(ServeProcess server) throws IOException {
         Socket socket = new Socket("127.0.0.1", server.port());
         String head = "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                + "Content-Length: " + BODY.length() + "\r\n\r\n";
-        socket.getOutputStream().write((head + BODY.substring(0, 5)).getBytes(StandardCharsets.US_ASCII));
+                + "Expect: 100-continue\r\nContent-Length: " + BODY.length() + "\r\n\r\n";
+        socket.getOutputStream().write(head.getBytes(StandardCharsets.US_ASCII));
+        // From then on the server counts it among those that run.
+        assertThat(new String(socket.getInputStream().readNBytes(CONTINUE.length()), StandardCharsets.US_ASCII))
+                .isEqualTo(CONTINUE);
+        socket.getOutputStream().write(BODY.substring(0, 5).getBytes(StandardCharsets.US_ASCII));
         return socket;
-    }
-
-    private static void awaitBusy(ServeProcess server) throws Exception {
-        // The server has read the head once it has answered somebody who came later; each event loop has its own turn.
-        for (int i = 0; i < 20; i++) {
-            assertThat(server.get("/ready").statusCode()).isEqualTo(200);
-            Thread.sleep(10);
-        }
     }
 
     @Test
     void whatRunsIsAnsweredAndNothingElse() throws Exception {
         try (ServeProcess server = ServeProcess.start(directory, "");
                 Socket running = begin(server)) {
-            awaitBusy(server);
             server.terminate();
             server.awaitLog("draining: ");
             assertThat(server.log()).contains("SIGTERM", "waiting up to 30 s for 1 requests and 0 rows of batches");
@@ -94,7 +91,6 @@ class DrainIT {
     void aRequestThatDoesNotEndIsCutOff() throws Exception {
         try (ServeProcess server = ServeProcess.start(directory, "server: {drain-timeout: 1}");
                 Socket running = begin(server)) {
-            awaitBusy(server);
             server.terminate();
             assertThat(server.awaitEnd()).as(server.log()).isZero();
             assertThat(server.log()).contains("1 requests and 0 rows of batches have not ended within 1 s");
@@ -106,7 +102,6 @@ class DrainIT {
     void aSecondSignalEndsItAtOnce() throws Exception {
         try (ServeProcess server = ServeProcess.start(directory, "server: {drain-timeout: 600}");
                 Socket running = begin(server)) {
-            awaitBusy(server);
             server.terminate();
             server.awaitLog("draining: ");
             assertThat(running.isConnected()).isTrue();
@@ -125,7 +120,9 @@ class DrainIT {
             server.terminate();
             assertThat(server.awaitEnd()).as(server.log()).isZero();
             assertThat(server.log())
-                    .contains("SIGTERM", millis == 0 ? "stopped while the model was loading" : "")
+                    .contains("SIGTERM")
+                    // A model this small may be there before the signal is.
+                    .containsAnyOf("stopped while the model was loading", "draining: ")
                     .doesNotContain("ERROR", "Exception");
             assertThat(directory.toFile().list((folder, name) -> name.startsWith("hs_err")))
                     .isEmpty();
@@ -182,12 +179,15 @@ class DrainIT {
     @Test
     void anIterationThatTakesTooLongIsWrittenDown() throws Exception {
         try (ServeProcess server = ServeProcess.start(directory, "server: {stall-timeout: 0.000001}")) {
-            while (!server.log().contains("IterationLoop.iterate")) {
+            // An iteration may have ended before its threads are written down.
+            while (Arrays.stream(server.log().split("server.stall-timeout"))
+                    .noneMatch(
+                            dump -> dump.contains("IterationLoop.iterate") && dump.contains("\"engine\" RUNNABLE"))) {
                 assertThat(server.post("/v1/completions", BODY.replace(":5,", ":200,"))
                                 .statusCode())
                         .isEqualTo(200);
             }
-            assertThat(server.log()).contains("server.stall-timeout", "\"engine\" RUNNABLE");
+            assertThat(server.log()).contains("server.stall-timeout");
             assertThat(server.get("/metrics").body()).containsPattern("(?m)^tandem_engine_stalls_total [1-9]");
         }
     }
@@ -204,6 +204,6 @@ class DrainIT {
     }
 
     private static String events(ServeProcess server, String job) throws Exception {
-        return server.get("/v1/fine_tuning/jobs/" + job + "/events?limit=100").body();
+        return server.get("/v1/fine_tuning/jobs/" + job + "/events?limit=1000").body();
     }
 }

@@ -9,10 +9,12 @@ import io.tandem.kernels.testing.TinyModel;
 import java.net.http.HttpResponse;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 
 /** What the tests of jobs ask of a server. */
 final class JobClient {
     private static final String JOBS = "/v1/fine_tuning/jobs";
+    private static final int ATTEMPTS = 5;
     /** That {@link RunningServer} makes. */
     private static final ModelConfig MODEL =
             TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3).config();
@@ -92,6 +94,33 @@ final class JobClient {
                 .noneMatch(event -> event.path("data").path("step").asInt() >= step)) {
             Thread.sleep(20);
         }
+    }
+
+    /**
+     * Pauses a job in the midst of its steps. One that ended before it was paused, because nobody looked in time, is none
+     * to try anything with, so another is created; whatever else is wrong is not tried again.
+     *
+     * @param creation returns a new job's id
+     * @return the id of a job that is paused
+     */
+    String pausedAfter(int step, Callable<String> creation) throws Exception {
+        for (int i = 0; i < ATTEMPTS; i++) {
+            String id = creation.call();
+            awaitStep(id, step);
+            HttpResponse<String> answer = server.post(JOBS + "/" + id + "/pause", "{}");
+            if (answer.statusCode() == 200) {
+                assertThat(server.json(answer).path("status").asText()).isEqualTo("paused");
+                while (job(id).path("finished_at").isNull()) {
+                    if (messages(id).stream().anyMatch(message -> message.contains("is paused after step"))) {
+                        return id;
+                    }
+                    Thread.sleep(5);
+                }
+            }
+            JsonNode ended = job(id);
+            assertThat(ended.path("status").asText()).as(answer.body() + ended).isEqualTo("succeeded");
+        }
+        throw new AssertionError("each of " + ATTEMPTS + " jobs had ended before it was paused");
     }
 
     void awaitMessage(String id, String part) throws Exception {

@@ -119,12 +119,8 @@ class KillIT {
         for (Map.Entry<String, String> kind : kinds.entrySet()) {
             String body = "{\"model\":\"tiny\",\"training_file\":\"" + file + "\",\"seed\":7,\"hyperparameters\":{"
                     + "\"n_epochs\":6,\"batch_size\":4,\"checkpoint_every\":6," + kind.getValue() + "}}";
-            String id = server.json(server.post(JOBS, body)).path("id").asText();
-            if (paused) {
-                new JobClient(server).awaitStep(id, 1);
-                server.json(server.post(JOBS + "/" + id + "/pause", "{}"));
-            }
-            jobs.put(kind.getKey(), id);
+            JobClient client = new JobClient(server);
+            jobs.put(kind.getKey(), paused ? client.pausedAfter(1, () -> client.create(body)) : client.create(body));
         }
         return jobs;
     }

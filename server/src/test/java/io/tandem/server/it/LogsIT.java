@@ -74,10 +74,11 @@ class LogsIT {
                     .satisfies(line -> assertThat(line.path("request").asText()).isEqualTo(id));
             assertThat(server.log()).as("queries may be anything").doesNotContain("secret=1");
 
-            // Who leaves before the end has a line too.
+            // Who leaves before the end has a line too; so many answers that they do not end first.
             try (Socket leaving = new Socket("127.0.0.1", server.port())) {
-                String body = "{\"model\":\"tiny\",\"prompt\":\"Hi\",\"n\":16,\"max_tokens\":250,\"ignore_eos\":true,"
-                        + "\"stream\":true}";
+                String body =
+                        "{\"model\":\"tiny\",\"prompt\":[\"Hi\",\"Hi\",\"Hi\",\"Hi\"],\"n\":16,\"max_tokens\":250,\"ignore_eos\":true,"
+                                + "\"stream\":true}";
                 String head = "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\n"
                         + "Content-Type: application/json\r\nContent-Length: " + body.length() + "\r\n\r\n";
                 leaving.getOutputStream().write((head + body).getBytes(StandardCharsets.US_ASCII));

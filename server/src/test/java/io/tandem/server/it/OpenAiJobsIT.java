@@ -56,7 +56,7 @@ class OpenAiJobsIT {
 
     @Test
     void teachesANewModelThatSurvivesARestart() throws Exception {
-        FineTuningJob job = createJob();
+        FineTuningJob job = createJob(30, 8);
         // Somebody else is answered in the meantime.
         assertThat(answer(client.chat().completions().create(chat(RunningServer.MODEL, "a", 5))))
                 .isNotNull();
@@ -75,14 +75,16 @@ class OpenAiJobsIT {
 
     @Test
     void cancelsAJob() throws Exception {
-        FineTuningJob job = createJob();
+        // So many steps that it is not done by then.
+        FineTuningJob job = createJob(50, 1);
         assertThat(client.fineTuning().jobs().cancel(job.id()).status()).isEqualTo(FineTuningJob.Status.CANCELLED);
         assertThat(client.models().list().data()).hasSize(1);
     }
 
     @Test
     void pausesResumesAndListsCheckpoints() throws Exception {
-        FineTuningJob job = createJob();
+        // So many steps that it is not done before it pauses.
+        FineTuningJob job = createJob(50, 4);
         assertThat(client.fineTuning().jobs().pause(job.id()).status().asString())
                 .isEqualTo("paused");
         assertThat(client.fineTuning().jobs().resume(job.id()).status()).isEqualTo(FineTuningJob.Status.QUEUED);
@@ -97,7 +99,7 @@ class OpenAiJobsIT {
         assertThat(learned(checkpoints.get(0).fineTunedModelCheckpoint())).contains("ok0", "ok1", "ok2", "ok3");
     }
 
-    private FineTuningJob createJob() throws IOException {
+    private FineTuningJob createJob(long epochs, long batchSize) throws IOException {
         Path training = Files.writeString(directory.resolve("train.jsonl"), examples());
         FileObject file = client.files()
                 .create(FileCreateParams.builder()
@@ -111,7 +113,7 @@ class OpenAiJobsIT {
                         .trainingFile(file.id())
                         .suffix("letters")
                         .seed(5)
-                        .method(method())
+                        .method(method(epochs, batchSize))
                         .build());
     }
 
@@ -137,13 +139,13 @@ class OpenAiJobsIT {
                 .collect(Collectors.joining());
     }
 
-    private static JobCreateParams.Method method() {
+    private static JobCreateParams.Method method(long epochs, long batchSize) {
         return JobCreateParams.Method.builder()
                 .type(JobCreateParams.Method.Type.SUPERVISED)
                 .supervised(com.openai.models.finetuning.methods.SupervisedMethod.builder()
                         .hyperparameters(com.openai.models.finetuning.methods.SupervisedHyperparameters.builder()
-                                .nEpochs(30)
-                                .batchSize(8)
+                                .nEpochs(epochs)
+                                .batchSize(batchSize)
                                 .learningRateMultiplier(5.0)
                                 .build())
                         .build())

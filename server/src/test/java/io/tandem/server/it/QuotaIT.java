@@ -11,6 +11,8 @@ import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.LocalTime;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -196,13 +198,17 @@ class QuotaIT {
     /** Where rows that ask for less could always pass. */
     @Test
     void batchesOfATenantTakeTurnsWhateverTheirRowsAskFor() throws Exception {
-        BatchRequests batches = new BatchRequests(limited("orderly", "{\"concurrent_sequences\":16}"));
-        String single = batches.create(completions(400, 24));
+        RunningServer caller = limited("orderly", "{\"concurrent_sequences\":16}");
+        BatchRequests batches = new BatchRequests(caller);
+        // So many that they are not done before the others.
+        String single = batches.create(completions(4000, 24));
         batches.awaitRows(single, 1);
         String pairs = batches.create(completions(4, 24).replace("\"max_tokens\"", "\"n\":2,\"max_tokens\""));
         assertThat(batches.awaitEnd(pairs).at("/request_counts/completed").asInt())
                 .isEqualTo(4);
         assertThat(batches.get(single).path("status").asText()).isEqualTo("in_progress");
+        caller.json(caller.post(BatchRequests.BATCHES + "/" + single + "/cancel", ""));
+        batches.awaitEnd(single);
     }
 
     @Test
@@ -239,15 +245,27 @@ class QuotaIT {
         assertThat(caller.post("/v1/fine_tuning/jobs", job).statusCode()).isEqualTo(200);
     }
 
+    /** The server asks the machine what day it is, and with a new day all of the quota is there again. */
+    private static void awayFromMidnight() throws InterruptedException {
+        int margin = 30;
+        int left = LocalTime.MAX.toSecondOfDay() - LocalTime.now(ZoneOffset.UTC).toSecondOfDay();
+        if (left < margin) {
+            Thread.sleep(1000L * (left + 1));
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"supervised", "search"})
     void tokensThatAreTrainedHaveAQuotaByDay(String method) throws Exception {
+        awayFromMidnight();
         String tenant = operator.tenant("learner-" + method, "{\"training_tokens_per_day\":1}");
         RunningServer caller = operator.as(tenant, "admin");
-        String file = caller.upload("a.jsonl", TrainingFiles.chats(16));
+        // So many that it is not done before it is cancelled.
+        String file = caller.upload("a.jsonl", TrainingFiles.chats(2000));
+        String held = caller.upload("b.jsonl", TrainingFiles.chats(16));
         String job = NO_JOB.replace("file-1", file)
                 .replaceFirst(
-                        "\\}$", ",\"validation_file\":\"" + file + "\",\"method\":{\"type\":\"" + method + "\"}}");
+                        "\\}$", ",\"validation_file\":\"" + held + "\",\"method\":{\"type\":\"" + method + "\"}}");
         String id =
                 caller.json(caller.post("/v1/fine_tuning/jobs", job)).path("id").asText();
         String path = "/v1/fine_tuning/jobs/" + id;
@@ -264,7 +282,7 @@ class QuotaIT {
         assertThat(caller.post(path + "/resume", "{}").statusCode()).isEqualTo(200);
         assertThat(caller.post(path + "/cancel", "{}").statusCode()).isEqualTo(200);
         String usage = "/v1/organization/usage/completions?format=csv&start_time="
-                + Instant.now().getEpochSecond();
+                + (Instant.now().getEpochSecond() - 86_400);
         assertThat(caller.get(usage).body()).containsPattern(tenant + ",ft:tiny:adapter:[0-9a-f]+,0,0,0,0,[1-9]");
     }
 

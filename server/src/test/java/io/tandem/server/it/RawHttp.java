@@ -11,7 +11,7 @@ import java.util.Optional;
 
 /** Requests byte by byte, for what HTTP clients refuse to send. */
 final class RawHttp {
-    private static final int TIMEOUT_MILLIS = 20_000;
+    private static final int TIMEOUT_MILLIS = 60_000;
     private static final String HEAD_END = "\r\n\r\n";
 
     private RawHttp() {}

@@ -51,7 +51,7 @@ class RefusalIT {
     /** Uploads are deleted after their answer, on another thread. */
     @AfterEach
     void nothingIsLeftBehind() throws Exception {
-        for (int i = 0; i < 200 && !leftovers().isEmpty(); i++) {
+        for (int i = 0; i < 6000 && !leftovers().isEmpty(); i++) {
             Thread.sleep(10);
         }
         assertThat(leftovers()).isEmpty();

@@ -57,7 +57,8 @@ class SearchIT {
 
     @Test
     void pausesAndRestartsLeaveNoTrace() throws Exception {
-        String file = server.upload("train.jsonl", TrainingFiles.chats(40));
+        // So many steps that the job is where the test thinks whenever it is stopped.
+        String file = server.upload("train.jsonl", TrainingFiles.chats(320));
         JsonNode alone = jobs.ended(jobs.create(body(file, SEARCH)));
         Adapter best = jobs.adapter(alone);
         halves(alone.path("search"));
@@ -98,7 +99,7 @@ class SearchIT {
         assertThat(trials.findValues("epochs")).as("all in the first rung").hasSize(last);
         trials.remove(last - 1);
         StoredData.change(data, "jobs", id, body -> job.toString());
-        assertThat(folder.resolve("trial-" + last + "/checkpoints/step-00000010"))
+        assertThat(folder.resolve("trial-" + last + "/checkpoints/step-00000080"))
                 .exists();
         try (Stream<Path> left = Files.walk(folder.resolve("trial-" + (last + 1)))) {
             for (Path path : left.sorted(Comparator.reverseOrder()).toList()) {
@@ -110,7 +111,7 @@ class SearchIT {
         }
     }
 
-    /** Six trials of one epoch, three of two, one of four; ten steps an epoch. */
+    /** Six trials of one epoch, three of two, one of four; eighty steps an epoch. */
     private static void halves(JsonNode search) {
         List<Integer> rungs = new ArrayList<>();
         List<String> tried = new ArrayList<>();
@@ -123,7 +124,7 @@ class SearchIT {
                             .subList(0, trial.path("evaluations").size()));
             assertThat(trial.path("evaluations").findValues("steps"))
                     .extracting(JsonNode::asInt)
-                    .isEqualTo(List.of(10, 20, 40)
+                    .isEqualTo(List.of(80, 160, 320)
                             .subList(0, trial.path("evaluations").size()));
         }
         assertThat(rungs).containsExactlyInAnyOrder(3, 2, 2, 1, 1, 1);
@@ -132,11 +133,16 @@ class SearchIT {
 
     private void reports(JsonNode job) throws Exception {
         // The project's account has all trials.
-        long now = Instant.now().getEpochSecond();
-        assertThat(server.get("/v1/organization/usage/completions?format=csv&start_time=" + now)
-                        .body())
-                .contains(job.path("fine_tuned_model").asText() + ",0,0,0,0,"
-                        + job.path("trained_tokens").asLong());
+        long yesterday = Instant.now().getEpochSecond() - 86_400;
+        String model = "," + job.path("fine_tuned_model").asText() + ",0,0,0,0,";
+        // One row a day.
+        assertThat(server.get("/v1/organization/usage/completions?format=csv&start_time=" + yesterday)
+                        .body()
+                        .lines()
+                        .filter(row -> row.contains(model))
+                        .mapToLong(row -> Long.parseLong(row.substring(row.lastIndexOf(',') + 1)))
+                        .sum())
+                .isEqualTo(job.path("trained_tokens").asLong());
         assertThat(job.path("method").path("search").path("trials").asInt()).isEqualTo(6);
         JsonNode search = job.path("search");
         JsonNode best = search.path("trials").path(search.path("best_trial").asInt() - 1);
@@ -161,7 +167,7 @@ class SearchIT {
                 .filteredOn(message -> message.contains(": validation loss="))
                 .hasSize(6 + 3 + 1)
                 .allMatch(message -> message.matches(
-                        "Trial [1-6]/6 \\(peft=.*, learning_rate=.*\\): validation loss=[0-9.]+ after [124]0 steps, [0-9]+"
+                        "Trial [1-6]/6 \\(peft=.*, learning_rate=.*\\): validation loss=[0-9.]+ after (80|160|320) steps, [0-9]+"
                                 + " trained parameters"));
     }
 
@@ -237,7 +243,8 @@ class SearchIT {
     @Test
     void cancellingAndDeletingEndIt() throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(40));
-        String id = jobs.create(body(file, SEARCH));
+        // So many epochs that it is not done by then.
+        String id = jobs.create(body(file, SEARCH.replace("\"n_epochs\":4", "\"n_epochs\":50")));
         jobs.awaitMessage(id, "Trial 2/6");
         server.post(JOBS + "/" + id + "/cancel", "{}");
         assertThat(jobs.ended(id).path("status").asText()).isEqualTo("cancelled");

@@ -56,8 +56,7 @@ class TeacherIT {
         String id;
         List<Double> alone;
         Path data = Files.createDirectory(directory.resolve("server"));
-        RunningServer server = RunningServer.withTeacher(data, teacher);
-        try {
+        try (RunningServer server = RunningServer.withTeacher(data, teacher)) {
             JobClient jobs = new JobClient(server);
             String file = server.upload("train.jsonl", TrainingFiles.chats(40));
             HttpResponse<String> refused = create(server, file, ",\"exit_weight\":0.1");
@@ -68,23 +67,15 @@ class TeacherIT {
             alone = losses(jobs, first);
             assertThat(alone).hasSize(50);
             assertThat(alone.get(49)).as("of %s", alone).isLessThan(0.6 * alone.get(0));
-            id = server.json(create(server, file)).path("id").asText();
-            while (losses(jobs, id).size() < 10) {
-                Thread.sleep(20);
-            }
-            server.post(JOBS + "/" + id + "/pause", "{}");
-        } finally {
-            server.close();
+            id = jobs.pausedAfter(
+                    10, () -> server.json(create(server, file)).path("id").asText());
         }
-        server = RunningServer.withTeacher(data, teacher);
-        try {
+        try (RunningServer server = RunningServer.withTeacher(data, teacher)) {
             assertThat(server.post(JOBS + "/" + id + "/resume", "{}").statusCode())
                     .isEqualTo(200);
             JobClient jobs = new JobClient(server);
             jobs.succeeded(id);
             assertThat(losses(jobs, id)).isEqualTo(alone);
-        } finally {
-            server.close();
         }
     }
 
