@@ -7,6 +7,7 @@ import java.util.Collections;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * What an optimizer remembers of one adapter, to be stored as it is, and what else training goes on with that is not in the
@@ -32,6 +33,14 @@ public record OptimizerState(int steps, SortedMap<String, byte[]> tensors, Sorte
         SortedMap<String, byte[]> all = new TreeMap<>(more);
         all.putAll(others);
         return new OptimizerState(steps, tensors, all);
+    }
+
+    /** Of all numbers. */
+    public long bytes() {
+        return Stream.of(tensors, more)
+                .flatMap(some -> some.values().stream())
+                .mapToLong(numbers -> numbers.length)
+                .sum();
     }
 
     /** What {@link #more} has by this name; nothing if there is none. */

@@ -6,6 +6,7 @@ import io.tandem.kernels.adapter.learning.LearningState;
 import io.tandem.scheduler.finetune.JobSink.Measured;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * Everything that a job is after an optimizer step. A job that goes on from here sees the same examples in the same
@@ -51,6 +52,16 @@ public record JobCheckpoint(
     /** What is served of its weights. */
     public Adapter served() {
         return pruned.orElse(adapter);
+    }
+
+    /** About what it takes of the heap. */
+    public long bytes() {
+        long numbers = Stream.of(Optional.of(adapter), pruned, best.map(Best::adapter))
+                .flatMap(Optional::stream)
+                .distinct()
+                .mapToLong(Adapter::parameters)
+                .sum();
+        return numbers * Float.BYTES + optimizer.bytes();
     }
 
     public JobCheckpoint {

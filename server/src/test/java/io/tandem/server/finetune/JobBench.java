@@ -251,11 +251,16 @@ final class JobBench implements AutoCloseable {
     }
 
     static JobCheckpoint checkpoint(int step) {
+        return checkpoint(step, new byte[] {1, 2, 3});
+    }
+
+    /** @param state what the optimizer remembers */
+    static JobCheckpoint checkpoint(int step, byte[] state) {
         return new JobCheckpoint(
                 step,
                 adapter(step),
                 Optional.empty(),
-                new OptimizerState(step, new TreeMap<>(Map.of("first", new byte[] {1, 2, 3}))),
+                new OptimizerState(step, new TreeMap<>(Map.of("first", state))),
                 Optional.empty(),
                 Double.POSITIVE_INFINITY,
                 0,

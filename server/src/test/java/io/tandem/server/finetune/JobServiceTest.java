@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -426,6 +427,36 @@ class JobServiceTest {
         String id = bench.create("");
         assertThat(bench.engine.work(id).orElseThrow().method().config().baseModel())
                 .isEqualTo("tiny");
+    }
+
+    @Test
+    void checkpointsThatTheStorageIsTooSlowForDoNotFillTheHeap() throws IOException {
+        String id = bench.create("");
+        byte[] state = new byte[100 << 20];
+        CountDownLatch written = new CountDownLatch(1);
+        bench.documents.refuse(change -> {
+            try {
+                written.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+            return false;
+        });
+        JobSink sink = bench.engine.sink(id);
+        for (int step = 1; step <= 4; step++) {
+            sink.checkpoint(JobBench.checkpoint(step, state));
+        }
+        written.countDown();
+        engineSays(id, late -> late.checkpoint(JobBench.checkpoint(5)));
+        assertThat(bench.said(id, "warn"))
+                .hasSize(2)
+                .first()
+                .asString()
+                .startsWith("There is no checkpoint at step 3")
+                .contains("checkpoint_every");
+        assertThat(bench.said(id, "info").stream().filter(message -> message.startsWith("Checkpoint")))
+                .extracting(message -> message.substring(0, 20))
+                .containsExactlyInAnyOrder("Checkpoint at step 1", "Checkpoint at step 2", "Checkpoint at step 5");
     }
 
     private void engineSays(String id, Consumer<JobSink> news) {

@@ -32,6 +32,8 @@ final class JobRun extends JobStay {
     /** Of a model with many, those that an event's line names. */
     private static final int NAMED_LAYERS = 8;
 
+    private static final long BACKLOG_BYTES = 1L << 28;
+
     private final ObjectNode job;
     private final FinetuneJob work;
     private final JobBook book;
@@ -41,6 +43,7 @@ final class JobRun extends JobStay {
     private final Trained trained;
     private final JobEnds ends;
     private final Runnable left;
+    private final CheckpointBacklog backlog = new CheckpointBacklog(BACKLOG_BYTES);
     private double seconds;
     private int steps;
     private boolean numbersLost;
@@ -229,7 +232,22 @@ final class JobRun extends JobStay {
 
     @Override
     public void checkpoint(JobCheckpoint checkpoint) {
-        news.tell(() -> keep(checkpoint));
+        long bytes = checkpoint.bytes();
+        int step = checkpoint.step();
+        boolean room = backlog.add(bytes);
+        // What follows training may need the last one.
+        if (room || step == work.totalSteps()) {
+            news.tell(() -> keep(checkpoint));
+        } else {
+            news.tell(() -> book.say(
+                    job,
+                    "warn",
+                    "There is no checkpoint at step " + step + ", because earlier ones are still being written."
+                            + " Raise checkpoint_every, or give the server faster storage."));
+        }
+        if (room) {
+            news.run(() -> backlog.written(bytes));
+        }
     }
 
     private void keep(JobCheckpoint checkpoint) throws IOException {
