@@ -210,8 +210,8 @@ class TenantsIT {
     void usageIsCountedByTenantModelAndDay() throws Exception {
         String tenant = tenant("counted");
         RunningServer caller = server.as(newKey(tenant, "admin").path("value").asText());
-        String usage =
-                "/v1/organization/usage/completions?start_time=" + (Instant.now().getEpochSecond() - 86_400);
+        String usage = "/v1/organization/usage/completions?start_time="
+                + (Instant.now().getEpochSecond() - 86_400);
         long before = sum(operator.json(operator.get(usage)), "num_model_requests");
         long input = 0;
         for (int i = 0; i < 3; i++) {
