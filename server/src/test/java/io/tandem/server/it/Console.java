@@ -1,21 +1,35 @@
 package io.tandem.server.it;
 
+import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * {@code /console} in a browser.
+ * {@code /console} in a browser, with a server of its own.
  *
- * @param operator with the key that is entered
+ * @param operator the server with the key that is entered
  */
-record Console(Browser browser, RunningServer operator) {
+record Console(Browser browser, RunningServer operator) implements AutoCloseable {
     private static final Pattern VALUE = Pattern.compile("([A-Za-z][A-Za-z0-9 ]*) ([\\d.e+-]+)(?: ms| %)?(?:, |\\.$)");
 
-    /** Of a server without keys, which has one then. */
-    static Console of(Browser browser, RunningServer server) throws Exception {
-        return new Console(browser, Operator.of(server).server());
+    /** Skips the test where there is no browser. */
+    static Console start(Path directory) throws Exception {
+        Browser browser = Browser.start(directory.resolve("profile"));
+        try {
+            return new Console(
+                    browser, Operator.of(RunningServer.start(directory)).server());
+        } catch (Exception e) {
+            browser.close();
+            throw e;
+        }
+    }
+
+    @Override
+    public void close() {
+        browser.close();
+        operator.close();
     }
 
     /** Begins afresh with the overview. */

@@ -28,7 +28,6 @@ class ConsoleIT {
     private static Path directory;
 
     private static Browser browser;
-    private static RunningServer server;
     private static RunningServer operator;
     private static Console console;
     /** The job that made the first adapter. */
@@ -36,9 +35,8 @@ class ConsoleIT {
 
     @BeforeAll
     static void start() throws Exception {
-        browser = Browser.start(directory.resolve("profile"));
-        server = RunningServer.start(directory);
-        console = Console.of(browser, server);
+        console = Console.start(directory);
+        browser = console.browser();
         operator = console.operator();
         operator.post("/v1/organization/projects", "{\"name\":\"" + MARKUP + "\"}");
         job = train("first");
@@ -68,11 +66,8 @@ class ConsoleIT {
 
     @AfterAll
     static void stop() {
-        if (browser != null) {
-            browser.close();
-        }
-        if (server != null) {
-            server.close();
+        if (console != null) {
+            console.close();
         }
     }
 
@@ -376,7 +371,7 @@ class ConsoleIT {
                 .click();
         browser.find("dialog input[name=name]").sendKeys("app", Keys.ENTER);
         String key = browser.find("dialog code").getText();
-        HttpResponse<String> answer = server.as(key).get("/v1/models");
+        HttpResponse<String> answer = operator.as(key).get("/v1/models");
         assertThat(answer.statusCode()).isEqualTo(200);
         browser.focused().sendKeys(Keys.ESCAPE);
         browser.screenshot("tenants");

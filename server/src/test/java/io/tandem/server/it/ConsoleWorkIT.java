@@ -41,27 +41,22 @@ class ConsoleWorkIT {
     private static Path directory;
 
     private static Browser browser;
-    private static RunningServer server;
     private static Console console;
     private static RunningServer operator;
     private static AdapterClient adapters;
 
     @BeforeAll
     static void start() throws Exception {
-        browser = Browser.start(directory.resolve("profile"));
-        server = RunningServer.start(directory);
-        console = Console.of(browser, server);
+        console = Console.start(directory);
+        browser = console.browser();
         operator = console.operator();
         adapters = new AdapterClient(operator, directory);
     }
 
     @AfterAll
     static void stop() {
-        if (browser != null) {
-            browser.close();
-        }
-        if (server != null) {
-            server.close();
+        if (console != null) {
+            console.close();
         }
     }
 
